@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one table whose numbers come from one run, compared as ratios."""

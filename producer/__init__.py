@@ -1,0 +1,4 @@
+"""What a training loop imports: operations, state references, results and the client. Nothing of the worker stack.
+
+`leanfleet` is the public name: it re-exports what is public here.
+"""

@@ -1,0 +1,177 @@
+"""The operations: what can be asked of a fleet. Frozen values, JSON on the wire, refused early when they cannot work."""
+
+import hashlib
+import re
+from typing import Self
+
+import msgspec
+
+from producer.errors import InvalidInputError
+from producer.state import StateRef
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+DEFAULT_MEMORY_BYTES = 4 * 1024**3
+DEFAULT_MAX_BYTES = 1_000_000
+
+# JSON can carry them, yet no Lean source has them and some REPLs stop reading at a NUL.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Operation(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+):
+    """What all operations have: limits, enforced by killing the REPL process that breaks them.
+
+    `timeout_seconds` counts from when a process begins to work on the operation, restoring its state included, never
+    the time in the queue. `memory_bytes` is the most that the process may hold in memory.
+    """
+
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
+
+    @property
+    def id(self) -> str:
+        """SHA-256, in hex, of what is asked: the canonical JSON without the limits and without blobs.
+
+        Limits are left out since they do not change a deterministic answer: the same question asked with more patience
+        is the same operation, and its attempts belong together.
+        """
+        asked = {
+            name: value.id if isinstance(value, StateRef) else value
+            for name, value in msgspec.structs.asdict(self).items()
+            if name not in ("timeout_seconds", "memory_bytes")
+        }
+        return hashlib.sha256(msgspec.json.encode({"kind": self.kind, **asked}, order="sorted")).hexdigest()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The Lean texts that the caller wrote into this operation."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """A few words for people: logs, Flower."""
+        raise NotImplementedError
+
+    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
+        """This operation, when a REPL can be asked it.
+
+        Raises:
+            InvalidInputError: a limit is not positive, a text holds NUL or other control characters or is not
+                valid Unicode, or the texts are larger than `max_bytes` together.
+        """
+        if not 0 < self.timeout_seconds < float("inf"):
+            raise InvalidInputError(f"timeout_seconds must be a positive number, not {self.timeout_seconds!r}")
+        if self.memory_bytes <= 0:
+            raise InvalidInputError(f"memory_bytes must be positive, not {self.memory_bytes!r}")
+        size = 0
+        for text in self.texts:
+            check_text(text)
+            size += len(text) if text.isascii() else len(text.encode())
+        if size > max_bytes:
+            raise InvalidInputError(
+                f"the operation's text has {size:,} bytes and the limit is {max_bytes:,}: split it, or raise max_bytes"
+            )
+        return self
+
+
+def check_text(text: str) -> None:
+    """Raise InvalidInputError for a text that no Lean file could be."""
+    if (found := _CONTROL.search(text)) is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise InvalidInputError(f"control character U+{ord(found[0]):04X} in line {line}: Lean source cannot hold it")
+    if not text.isascii() and (found := _LONE_SURROGATE.search(text)) is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise InvalidInputError(f"lone surrogate U+{ord(found[0]):04X} in line {line}: the text is not valid Unicode")
+
+
+def first_line(text: str, width: int = 60) -> str:
+    """The first line that says something, shortened: for labels."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
+    """Elaborate Lean commands, in the environment `state` or, without one, after the imports that the code begins with."""
+
+    code: str
+    state: StateRef | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.code,)
+
+    @property
+    def label(self) -> str:
+        return first_line(self.code)
+
+
+class RunTactics(Operation, frozen=True, kw_only=True, tag="run_tactics"):
+    """Try each of the tactics on the proof state `state`, independently of the others.
+
+    The time limit holds for each tactic; one that breaks it does not take the others with it.
+    """
+
+    state: StateRef
+    tactics: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return self.tactics
+
+    @property
+    def label(self) -> str:
+        head = first_line(self.tactics[0]) if self.tactics else "nothing"
+        return head if len(self.tactics) <= 1 else f"{head} (+{len(self.tactics) - 1})"
+
+    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
+        if not self.tactics:
+            raise InvalidInputError("run_tactics needs at least one tactic")
+        if self.state.kind != "proof_state":
+            raise InvalidInputError(f"run_tactics needs a proof state, and this is an {self.state}")
+        return super().checked(max_bytes=max_bytes)
+
+
+class ExportState(Operation, frozen=True, kw_only=True, tag="export_state"):
+    """Put a proof state's pickle into the store and give back a reference that knows its blob."""
+
+    state: StateRef
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def label(self) -> str:
+        return str(self.state)
+
+
+class ImportState(Operation, frozen=True, kw_only=True, tag="import_state"):
+    """Restore a state on a worker, so that it is warm there, and say what its goals are."""
+
+    state: StateRef
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def label(self) -> str:
+        return str(self.state)
+
+
+AnyOperation = RunCode | RunTactics | ExportState | ImportState
+
+OPERATIONS: dict[str, type[AnyOperation]] = {
+    str(each.__struct_config__.tag): each for each in (RunCode, RunTactics, ExportState, ImportState)
+}

@@ -1,0 +1,107 @@
+"""Settings: one frozen object, built once at the entry point and handed down. Nothing is read at import.
+
+Sources, later ones win: the defaults here, a TOML file, the environment. The file is the one named by `LEANFLEET_CONFIG`,
+else `leanfleet.toml` in the working directory, if it is there. A field `x` is the variable `LEANFLEET_X`; each part with
+more to set has a table of its own in the file, and its name in the variable: `[worker] repls` is `LEANFLEET_WORKER_REPLS`.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from producer.errors import SettingsError
+from producer.operation import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS
+
+PREFIX = "LEANFLEET_"
+DEFAULT_FILE = "leanfleet.toml"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every part needs to know: where broker and store are, and the limits that hold where nothing else is said."""
+
+    broker_url: str = ""  # redis://, rediss://, sentinel://, amqp://, amqps://
+    result_url: str = ""  # a Redis or Valkey for replies; empty: the broker itself
+    store_url: str = ""  # s3://bucket/prefix or file:///folder
+    store_endpoint_url: str = ""  # for an S3 other than Amazon's
+    queue: str = "leanfleet"
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    max_operation_bytes: int = DEFAULT_MAX_BYTES
+
+    @property
+    def reply_url(self) -> str:
+        """The Redis or Valkey that carries replies.
+
+        Raises:
+            SettingsError: the broker is none of these, and no `result_url` is set.
+        """
+        url = self.result_url or self.broker_url
+        if url and urlsplit(url).scheme not in ("redis", "rediss", "sentinel"):
+            raise SettingsError(
+                f"replies travel through Redis or Valkey: set LEANFLEET_RESULT_URL beside {without_password(url)}"
+            )
+        return url
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def load_settings(*, environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """The settings that every part shares: see `load_section` for arguments and errors."""
+    return load_section("", Settings, environ=environ, directory=directory)
+
+
+def load_section(
+    section: str, kind: type[S], *, environ: Mapping[str, str] | None = None, directory: Path | None = None
+) -> S:
+    """Read one part's settings: table `section` of the file, and variables `LEANFLEET_<SECTION>_<FIELD>`.
+
+    Args:
+        section: the table's name; empty for the top level, whose variables are `LEANFLEET_<FIELD>`.
+        kind: the struct to fill.
+        environ: instead of the process's environment.
+        directory: where `leanfleet.toml` is looked for, instead of the working directory.
+
+    Raises:
+        SettingsError: the file cannot be read, or holds an unknown name or a value of the wrong type.
+    """
+    environ = os.environ if environ is None else environ
+    file = _read_file(environ, directory or Path.cwd())
+    table = file.get(section, {}) if section else {n: value for n, value in file.items() if not isinstance(value, dict)}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{section!r} must be a table in the settings file")
+    names = [field.name for field in msgspec.structs.fields(kind)]
+    if unknown := sorted(set(table) - set(names)):
+        raise SettingsError(f"unknown setting {unknown[0]!r} in the settings file; known are: {', '.join(names)}")
+    prefix = f"{PREFIX}{section}_".upper() if section else PREFIX
+    from_environment = {name: environ[key] for name in names if (key := prefix + name.upper()) in environ}
+    try:
+        # Not strict: what comes from the environment is text, and "8" must become 8.
+        return msgspec.convert({**table, **from_environment}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"impossible setting: {error}") from error
+
+
+def _read_file(environ: Mapping[str, str], directory: Path) -> dict[str, object]:
+    named = environ.get(PREFIX + "CONFIG")
+    path = Path(named) if named else directory / DEFAULT_FILE
+    if not named and not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error}") from error
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be logged."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
