@@ -1,4 +1,4 @@
-"""The operations: what can be asked of a fleet. Frozen values, JSON on the wire, refused early when they cannot work."""
+"""The operations: what can be asked of a fleet. Frozen values, JSON on the wire, refused early when impossible."""
 
 import hashlib
 import re
@@ -102,7 +102,7 @@ def first_line(text: str, width: int = 60) -> str:
 
 
 class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
-    """Elaborate Lean commands, in the environment `state` or, without one, after the imports that the code begins with."""
+    """Elaborate Lean commands, in the environment `state` or, without one, after the imports that they begin with."""
 
     code: str
     state: StateRef | None = None
@@ -114,6 +114,11 @@ class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
     @property
     def label(self) -> str:
         return first_line(self.code)
+
+    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
+        if self.state is not None and self.state.kind != "environment":
+            raise InvalidInputError(f"code runs in an environment, and this is a {self.state}: use run_tactics")
+        return super().checked(max_bytes=max_bytes)
 
 
 class RunTactics(Operation, frozen=True, kw_only=True, tag="run_tactics"):

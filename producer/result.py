@@ -1,4 +1,4 @@
-"""What comes back. A worker's reply leaves out what the asker knows already: see `producer.reply` for how it is filled in."""
+"""What comes back. A reply on the wire leaves out what the asker knows: `producer.reply` fills it in."""
 
 import enum
 from typing import Literal
@@ -104,7 +104,7 @@ class TacticResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class RunTacticsResult(Result, frozen=True, kw_only=True, omit_defaults=True, tag="run_tactics"):
-    """One `TacticResult` for each tactic, in order. The outcome is ok when every tactic was tried, whatever became of it."""
+    """One `TacticResult` for each tactic, in order. The outcome is ok when every one was tried, whatever came of it."""
 
     tactics: tuple[TacticResult, ...] = ()
 

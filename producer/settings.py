@@ -1,8 +1,9 @@
 """Settings: one frozen object, built once at the entry point and handed down. Nothing is read at import.
 
-Sources, later ones win: the defaults here, a TOML file, the environment. The file is the one named by `LEANFLEET_CONFIG`,
-else `leanfleet.toml` in the working directory, if it is there. A field `x` is the variable `LEANFLEET_X`; each part with
-more to set has a table of its own in the file, and its name in the variable: `[worker] repls` is `LEANFLEET_WORKER_REPLS`.
+Sources, later ones win: the defaults here, a TOML file, the environment. The file is the one that `LEANFLEET_CONFIG`
+names, else `leanfleet.toml` in the working directory, if it is there. A field `x` is the variable `LEANFLEET_X`; each
+part with more to set has a table of its own in the file, and its name in the variable: `[worker] repls` is
+`LEANFLEET_WORKER_REPLS`.
 """
 
 import os
@@ -22,7 +23,7 @@ DEFAULT_FILE = "leanfleet.toml"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every part needs to know: where broker and store are, and the limits that hold where nothing else is said."""
+    """What every part needs to know: where broker and store are, and the limits where nothing else is said."""
 
     broker_url: str = ""  # redis://, rediss://, sentinel://, amqp://, amqps://
     result_url: str = ""  # a Redis or Valkey for replies; empty: the broker itself

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from producer.errors import SettingsError
+from producer.settings import Settings, load_settings, without_password
+
+
+def test_defaults_need_no_file_and_no_environment(tmp_path: Path) -> None:
+    assert load_settings(environ={}, directory=tmp_path) == Settings()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "leanfleet.toml").write_text('queue = "from-file"\ntimeout_seconds = 5\n')
+
+    settings = load_settings(environ={"LEANFLEET_QUEUE": "from-environment"}, directory=tmp_path)
+
+    assert (settings.queue, settings.timeout_seconds) == ("from-environment", 5.0)
+
+
+def test_a_number_in_the_environment_is_text_and_becomes_a_number(tmp_path: Path) -> None:
+    assert load_settings(environ={"LEANFLEET_MEMORY_BYTES": "1024"}, directory=tmp_path).memory_bytes == 1024
+
+
+def test_another_parts_table_is_not_this_parts_business(tmp_path: Path) -> None:
+    (tmp_path / "leanfleet.toml").write_text("[worker]\nrepls = 4\n")
+
+    assert load_settings(environ={}, directory=tmp_path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ", "named"),
+    [
+        ("queu = 'x'", {}, "queu"),  # misspelt
+        ("timeout_seconds = 'soon'", {}, "timeout_seconds"),  # wrong type
+        ("queue = ", {}, "leanfleet.toml"),  # not TOML
+        ("", {"LEANFLEET_CONFIG": "absent.toml"}, "absent.toml"),  # named, but not there
+        ("", {"LEANFLEET_MEMORY_BYTES": "much"}, "memory_bytes"),
+    ],
+)
+def test_a_bad_setting_is_named(tmp_path: Path, toml: str, environ: dict[str, str], named: str) -> None:
+    (tmp_path / "leanfleet.toml").write_text(toml)
+
+    with pytest.raises(SettingsError, match=named):
+        load_settings(environ=environ, directory=tmp_path)
+
+
+def test_replies_need_a_redis_beside_another_broker() -> None:
+    with pytest.raises(SettingsError, match=r"LEANFLEET_RESULT_URL") as caught:
+        _ = Settings(broker_url="amqp://fleet:secret@host//").reply_url
+
+    assert "secret" not in str(caught.value)
+    assert Settings(broker_url="amqp://host//", result_url="redis://r").reply_url == "redis://r"
+
+
+def test_passwords_are_not_for_logs() -> None:
+    assert without_password("redis://user:secret@host:1/0") == "redis://user:***@host:1/0"
+    assert without_password("redis://host:1/0") == "redis://host:1/0"
