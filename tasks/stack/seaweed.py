@@ -1,0 +1,165 @@
+"""An S3 server of our own, with a bucket in it."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tasks.stack.binaries import find_seaweed
+from tasks.stack.ports import HOST, claim, free_ports
+from tasks.stack.process import LocalProcess
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READY_SECONDS = 60.0
+_INNER_PORTS = (
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "s3.port.grpc",
+)
+
+
+class Seaweed(LocalProcess):
+    """SeaweedFS: conditional writes, checksums and signatures are checked as in Amazon's S3.
+
+    It opens seven ports besides the one for S3: all on 127.0.0.1. Nothing is reported to anybody.
+    """
+
+    def __init__(self, directory: Path, *, port: int | None = None, bucket: str = "leanfleet") -> None:
+        """`directory` belongs to this server alone; its secret is made up anew.
+
+        Raises:
+            PortInUseError: something listens on `port`.
+            MissingServerError: there is no SeaweedFS on this computer.
+        """
+        self.port = claim(port, option="--store-port")
+        self.bucket = bucket
+        self.access_key = "leanfleet"
+        self.secret_key = secrets.token_urlsafe(24)
+        program = find_seaweed()
+        directory.mkdir(parents=True, exist_ok=True)
+        config = directory / "s3.json"
+        identity = {
+            "name": "leanfleet",
+            "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        config.touch(mode=0o600)
+        config.write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
+        data = directory / "data"
+        data.mkdir(exist_ok=True)
+        ports = {
+            **dict(zip(_INNER_PORTS, free_ports(len(_INNER_PORTS)), strict=True)),
+            "s3.port": self.port,
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+        }
+        super().__init__(
+            name=f"SeaweedFS on port {self.port}",
+            command=[
+                str(program),
+                "server",
+                f"-dir={data}",
+                f"-ip={HOST}",
+                f"-ip.bind={HOST}",
+                "-filer",
+                "-s3",
+                f"-s3.config={config}",
+                *(f"-{name}={number}" for name, number in ports.items()),
+                "-master.volumeSizeLimitMB=256",
+                "-volume.max=20",
+                "-volume.preStopSeconds=0",
+                "-master.telemetry=false",
+            ],
+            log_path=directory / "seaweed.log",
+            directory=directory,
+        )
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def store_url(self) -> str:
+        return f"s3://{self.bucket}/states"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables with which any S3 client finds its credentials."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            # So that no client asks a cloud's metadata service for anything.
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self) -> "S3Client":
+        """A client for the whole server; close it."""
+        import boto3  # noqa: PLC0415 - slow to import, and an extra
+        from botocore.config import Config  # noqa: PLC0415 - as above
+
+        config = Config(
+            connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
+        )
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+            config=config,
+        )
+
+    def wait_ready(self) -> None:
+        """Return when an object was stored in the bucket; raise StackError when that does not come about.
+
+        The port answers some time before the volumes do, so nothing less than a write shows that it works.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - an extra
+
+        client = self.client()
+
+        def is_ready() -> bool:
+            try:
+                client.create_bucket(Bucket=self.bucket)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                    return False
+            except BotoCoreError:
+                return False
+            try:
+                client.put_object(Bucket=self.bucket, Key="ready", Body=b"ready")
+                client.delete_object(Bucket=self.bucket, Key="ready")
+            except (BotoCoreError, ClientError):
+                return False
+            return True
+
+        try:
+            self.wait_until(is_ready, timeout_seconds=_READY_SECONDS)
+        finally:
+            client.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+def with_environ(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `extra`."""
+    return {**os.environ, **extra}

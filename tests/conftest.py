@@ -1,0 +1,22 @@
+"""Servers for the tests: real ones, started once a session and shared."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.stack.seaweed import Seaweed
+from tasks.stack.valkey import Valkey
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A Valkey for the whole session. Use a queue of your own in it, or `flushall` at your start, and never stop it."""
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """An S3 server with a bucket for the whole session. Use a prefix of your own in it, and never stop it."""
+    with Seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server

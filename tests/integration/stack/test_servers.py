@@ -1,0 +1,132 @@
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+from botocore.exceptions import ClientError
+
+from tasks.stack import binaries
+from tasks.stack.errors import MissingServerError, PortInUseError, StackError
+from tasks.stack.ports import HOST, free_ports
+from tasks.stack.process import LocalProcess
+from tasks.stack.seaweed import Seaweed
+from tasks.stack.valkey import Valkey
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_valkey_is_fit_to_be_a_broker(valkey: Valkey) -> None:
+    with redis.Redis.from_url(valkey.url) as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert client.config_get("appendonly") == {"appendonly": "yes"}
+        assert client.config_get("bind") == {"bind": HOST}
+
+
+def test_what_valkey_held_is_there_after_it_was_killed(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.set("kept", "yes")
+            assert eventually(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0)
+        server.kill()
+        assert not server.running
+        server.start()
+        server.wait_ready()
+        with redis.Redis.from_url(server.url) as client:
+            assert client.get("kept") == b"yes"
+
+
+def test_a_server_that_is_left_is_gone(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as server:
+        process = psutil.Process(server.pid)
+    assert not process.is_running()
+    assert server.exit_code == 0
+
+
+def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUseError, match=f"port {port} on 127.0.0.1 is in use.*--broker-port"):
+            Valkey(tmp_path, port=port)
+
+
+def test_free_ports_differ() -> None:
+    assert len(set(free_ports(50))) == 50
+
+
+def test_a_server_that_ends_at_its_start_shows_its_log(tmp_path: Path) -> None:
+    process = LocalProcess(
+        name="a server",
+        command=[sys.executable, "-c", "import sys; sys.exit('the disk is made of cheese')"],
+        log_path=tmp_path / "log",
+    )
+    process.start()
+    with pytest.raises(StackError, match=r"a server ended at its start \(exit code 1\):\nthe disk is made of cheese"):
+        process.wait_until(lambda: False, timeout_seconds=30)
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    process = LocalProcess(name="a server", command=["/nonexistent/program"], log_path=tmp_path / "log")
+    process.start()
+    with pytest.raises(StackError, match="cannot run /nonexistent/program: No such file"):
+        process.wait_until(lambda: False, timeout_seconds=30)
+
+
+def test_a_server_that_ignores_requests_to_end_is_killed(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    )
+    process = LocalProcess(name="a server", command=[sys.executable, "-c", deaf], log_path=tmp_path / "log")
+    process.start()
+    process.wait_until(lambda: "up" in process.log(), timeout_seconds=30)
+    assert process.stop(grace_seconds=0.1) == -signal.SIGKILL
+
+
+def test_a_missing_wheel_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: "/nonexistent")
+    with pytest.raises(MissingServerError, match=r"leanfleet\[local\]"):
+        binaries.find_seaweed()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+def test_servers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from tasks.stack.valkey import Valkey\n"
+        "with Valkey(Path(sys.argv[1])) as server:\n"
+        "    print(server.pid, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        os.killpg(parent.pid, signal.SIGKILL)
+    assert eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_the_s3_server_writes_a_key_once_and_refuses_wrong_secrets(s3: Seaweed) -> None:
+    client = s3.client()
+    try:
+        client.put_object(Bucket=s3.bucket, Key="once", Body=b"first", IfNoneMatch="*")
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            client.put_object(Bucket=s3.bucket, Key="once", Body=b"second", IfNoneMatch="*")
+        assert client.get_object(Bucket=s3.bucket, Key="once")["Body"].read() == b"first"
+    finally:
+        client.close()
