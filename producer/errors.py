@@ -51,12 +51,20 @@ class InvalidInputError(LeanFleetError):
     """What was handed in cannot be an operation: too large, not text, an unknown field, a file that is not there."""
 
 
+class InvalidTextError(InvalidInputError):
+    """A text is none that a Lean file could hold. Where a model wrote it, that is the outcome `invalid_request`."""
+
+
 class WireError(LeanFleetError):
     """A message is not one that this version understands."""
 
 
 class BrokerUnavailableError(LeanFleetError):
     """The broker cannot be reached, or refused us."""
+
+
+class BrokerRefusedError(BrokerUnavailableError):
+    """The broker is there and does not take us: wrong user, password or permissions. Trying again does not help."""
 
 
 class DeadlineExceededError(LeanFleetError):

@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from producer.errors import InvalidInputError
+from producer.errors import InvalidInputError, InvalidTextError
 from producer.state import StateRef
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
@@ -67,8 +67,9 @@ class Operation(
         """This operation, when a REPL can be asked it.
 
         Raises:
-            InvalidInputError: a limit is not positive, a text holds NUL or other control characters or is not
-                valid Unicode, or the texts are larger than `max_bytes` together.
+            InvalidInputError: a limit is not positive, or an argument is of the wrong kind.
+            InvalidTextError: a text holds NUL or other control characters or is not valid Unicode, or the texts are
+                larger than `max_bytes` together.
         """
         if not 0 < self.timeout_seconds < float("inf"):
             raise InvalidInputError(f"timeout_seconds must be a positive number, not {self.timeout_seconds!r}")
@@ -79,20 +80,20 @@ class Operation(
             check_text(text)
             size += len(text) if text.isascii() else len(text.encode())
         if size > max_bytes:
-            raise InvalidInputError(
+            raise InvalidTextError(
                 f"the operation's text has {size:,} bytes and the limit is {max_bytes:,}: split it, or raise max_bytes"
             )
         return self
 
 
 def check_text(text: str) -> None:
-    """Raise InvalidInputError for a text that no Lean file could be."""
+    """Raise InvalidTextError for a text that no Lean file could be."""
     if (found := _CONTROL.search(text)) is not None:
         line = text.count("\n", 0, found.start()) + 1
-        raise InvalidInputError(f"control character U+{ord(found[0]):04X} in line {line}: Lean source cannot hold it")
+        raise InvalidTextError(f"control character U+{ord(found[0]):04X} in line {line}: Lean source cannot hold it")
     if not text.isascii() and (found := _LONE_SURROGATE.search(text)) is not None:
         line = text.count("\n", 0, found.start()) + 1
-        raise InvalidInputError(f"lone surrogate U+{ord(found[0]):04X} in line {line}: the text is not valid Unicode")
+        raise InvalidTextError(f"lone surrogate U+{ord(found[0]):04X} in line {line}: the text is not valid Unicode")
 
 
 def first_line(text: str, width: int = 60) -> str:

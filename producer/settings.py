@@ -29,10 +29,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     result_url: str = ""  # a Redis or Valkey for replies; empty: the broker itself
     store_url: str = ""  # s3://bucket/prefix or file:///folder
     store_endpoint_url: str = ""  # for an S3 other than Amazon's
+    store_timeout_seconds: float = 20.0  # for one object, its retries included
     queue: str = "leanfleet"
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     max_operation_bytes: int = DEFAULT_MAX_BYTES
+    connect_attempts: int = 5  # tries at the start, over some four seconds; later the client never gives up
+    resend_seconds: float = 60.0  # see `producer.resend`
 
     @property
     def reply_url(self) -> str:

@@ -1,0 +1,48 @@
+"""One operation on its way: an awaitable that knows what was asked."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from producer.operation import AnyOperation
+
+R = TypeVar("R")
+
+
+class Call(asyncio.Future[R]):
+    """The result to come. Await it, cancel it, or give it to `asyncio.wait` or `asyncio.gather`: it costs no task.
+
+    Cancelling withdraws the operation from the fleet unless a worker has begun with it.
+    """
+
+    # A hundred thousand of these may be waiting: no attribute more than needed.
+    __slots__ = ("_on_cancel", "id", "is_out", "left_at", "operation", "sequence", "submitted_at", "timer", "tries")
+
+    def __init__(
+        self,
+        call_id: str,
+        operation: AnyOperation,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_cancel: Callable[["Call[Any]"], None],
+    ) -> None:
+        super().__init__(loop=loop)
+        self.id = call_id
+        self.operation = operation
+        self.submitted_at = loop.time()
+        self.sequence = 0  # how many messages this client had published when it was; 0: not yet
+        self.left_at = 0.0  # when it was known to have left the queue; 0: not yet
+        self.tries = 0  # how often it was published
+        self.is_out = False  # whether the broker may know it, be it that publishing failed half-way
+        self.timer: asyncio.TimerHandle | None = None
+        self._on_cancel = on_cancel
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        if not super().cancel(msg):
+            return False
+        self._on_cancel(self)
+        return True
+
+    def __repr__(self) -> str:
+        state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
+        return f"<Call {self.id} {self.operation.kind} {self.operation.label!r} {state}>"

@@ -1,0 +1,495 @@
+"""The asynchronous client: what a training loop talks to.
+
+One connection publishes, one reads replies, and a call is a future in a dictionary: no thread and no task for each, so
+that a hundred thousand can wait. A call ends in exactly one of these ways: its result, a cancellation by the caller,
+its deadline (outcome `lost`), or the client's end (`ClientClosedError`). A broker that goes away ends none of them.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+import time
+import uuid
+from collections.abc import AsyncGenerator, Iterable
+from operator import itemgetter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
+
+import msgspec
+
+from producer.backoff import delay_seconds
+from producer.call import Call
+from producer.envelope import CallHeader, TaskMessage, origin, task_message
+from producer.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ClientClosedError,
+    InvalidTextError,
+    LeanFleetError,
+    SettingsError,
+    WireError,
+)
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.outcome import Outcome
+from producer.pump import Pump
+from producer.reply import Reply, complete, failure
+from producer.resend import plan
+from producer.result import (
+    AnyResult,
+    ExportStateResult,
+    ImportStateResult,
+    RunCodeResult,
+    RunTacticsResult,
+    TacticResult,
+)
+from producer.settings import Settings, load_settings, without_password
+from producer.state import StateRef
+from producer.tasklets import stop
+
+if TYPE_CHECKING:
+    from producer.publisher import Publisher
+
+_logger = logging.getLogger("leanfleet.client")
+
+# How long a closing client tries to tell the broker what is no longer wanted.
+GOODBYE_SECONDS = 2.0
+
+
+def connected_settings(
+    *,
+    broker_url: str | None,
+    store_url: str | None,
+    result_url: str | None,
+    queue: str | None,
+    settings: Settings | None,
+) -> Settings:
+    """What `connect` is to use: see there."""
+    settings = load_settings() if settings is None else settings
+    given = {"broker_url": broker_url, "store_url": store_url, "result_url": result_url, "queue": queue}
+    return msgspec.structs.replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def connect(
+    *,
+    broker_url: str | None = None,
+    store_url: str | None = None,
+    result_url: str | None = None,
+    queue: str | None = None,
+    settings: Settings | None = None,
+) -> "Client":
+    """A client, to be used as `async with leanfleet.connect() as fleet:`.
+
+    Args:
+        broker_url: where operations are published; this and the following go before what `settings` says.
+        store_url: where states and batches are kept.
+        result_url: a Redis or Valkey for replies, where the broker is none.
+        queue: the queue's name.
+        settings: everything at once; without it, `LEANFLEET_*` variables and `leanfleet.toml` are read.
+
+    Raises:
+        SettingsError: a setting is impossible, or no broker is known.
+    """
+    return Client(
+        connected_settings(
+            broker_url=broker_url, store_url=store_url, result_url=result_url, queue=queue, settings=settings
+        )
+    )
+
+
+class Finished(NamedTuple):
+    """What `stream` yields: `place` counts from 0 in the order they were handed in."""
+
+    place: int
+    operation: AnyOperation
+    result: AnyResult
+
+
+class Client:
+    """Runs operations on the fleet. Belongs to the event loop in which it was entered; not for other threads.
+
+    Results are values whatever became of the operation (see `Outcome`). A verb raises only:
+        InvalidInputError: the arguments cannot be an operation (no tactics, a time limit of zero). A text that no Lean
+            file could hold is the outcome `invalid_request`: a model may have written it.
+        WireError: the fleet's version is not one that this client understands.
+        ClientClosedError: the client was closed before an answer came.
+
+    What every verb takes:
+        timeout_seconds, memory_bytes: the operation's limits on the worker, else those of the settings.
+        deadline_seconds: how long this call waits at most, queue included; then its outcome is `lost` and the fleet
+            need not begin it. Without one it waits until it is answered or cancelled.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.broker_url:
+            raise SettingsError(
+                "no broker is known: set LEANFLEET_BROKER_URL (for a local one, run `leanfleet up`) or pass broker_url"
+            )
+        self.settings = settings
+        self.id = f"{socket.gethostname()}-{uuid.uuid4().hex}"
+        self._reply_url = settings.reply_url
+        self._origin = origin()
+        self._calls: dict[str, Call[Any]] = {}
+        self._published = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
+        self._broken: LeanFleetError | None = None
+        self._on_cancel = self._cancelled  # one bound method for all calls
+
+    def __repr__(self) -> str:
+        state = (
+            "closed"
+            if self._closed
+            else f"{len(self._calls)} in flight, {len(self._outbox)} unsent"
+            if self._tasks
+            else "not connected"
+        )
+        return f"<leanfleet.Client {without_password(self.settings.broker_url)} {self.settings.queue}: {state}>"
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls wait for their result."""
+        return len(self._calls)
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            BrokerUnavailableError: none of `settings.connect_attempts` tries succeeded.
+            SettingsError: an address is not one that is understood.
+        """
+        if self._tasks or self._closed:
+            raise ClientClosedError("a client is entered once: make another one with leanfleet.connect()")
+        # redis-py takes most of the time that `import leanfleet` would: it is paid for when it is needed.
+        from producer.publisher import open_publisher  # noqa: PLC0415
+        from producer.replies import ReplyChannel  # noqa: PLC0415
+
+        self._loop = asyncio.get_running_loop()
+        self._publisher: Publisher = open_publisher(self.settings.broker_url)
+        self._replies = ReplyChannel(self._reply_url, self.id, on_reply=self._replied, on_unreadable=self._unreadable)
+        self._outbox: Pump[Call[Any]] = Pump("publishing", self._publish, logger=_logger)
+        self._revocations: Pump[str] = Pump("revoking", self._replies.revoke, logger=_logger)
+        try:
+            await self._reach_broker()
+        except BaseException:
+            self._closed = True
+            await self._disconnect()
+            raise
+        for body, name in (
+            (self._outbox.run(), "publish"),
+            (self._replies.run(), "replies"),
+            (self._revocations.run(), "revoke"),
+            (self._resend(), "resend"),
+        ):
+            task = asyncio.create_task(body, name=f"leanfleet-{name}")
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _reach_broker(self) -> None:
+        for failures in itertools.count(1):
+            try:
+                await self._publisher.connect()
+                await self._replies.connect()
+            except BrokerRefusedError:
+                raise
+            except BrokerUnavailableError as error:
+                if failures >= self.settings.connect_attempts:
+                    raise BrokerUnavailableError(
+                        f"{error.message}; gave up after {failures} tries. "
+                        "Is LEANFLEET_BROKER_URL right? For a local broker, run `leanfleet up`"
+                    ) from error
+                _logger.warning("%s; trying again (%d of %d)", error, failures, self.settings.connect_attempts)
+                await asyncio.sleep(delay_seconds(failures, base=0.25))
+            else:
+                return
+
+    async def close(self) -> None:
+        """End: waiting calls get ClientClosedError and are withdrawn from the fleet. Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._tasks:
+            return
+        self._fail_all(ClientClosedError("the client was closed before an answer came"))
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await self._revocations.drained()
+        finally:
+            await stop(*self._tasks)
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        if self._tasks:
+            with contextlib.suppress(TimeoutError, BrokerUnavailableError):
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await self._replies.forget()
+        await self._replies.close()
+        await self._publisher.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """No background task ends by itself; should one, then a caller must hear of it rather than wait for ever."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        _logger.critical("%s failed, the client stops working", task.get_name(), exc_info=error)
+        self._broken = LeanFleetError(f"the client failed inside ({type(error).__name__}: {error}); please report it")
+        self._fail_all(self._broken)
+
+    # -- verbs -------------------------------------------------------------------------------------------------------
+
+    async def run_code(
+        self,
+        code: str,
+        state: StateRef | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> RunCodeResult:
+        """Elaborate Lean commands, in the environment `state` or after the imports that the code begins with."""
+        operation = RunCode(code=code, state=state, **self._limits(timeout_seconds, memory_bytes))
+        return await self.submit(operation, deadline_seconds=deadline_seconds)
+
+    async def run_tactics(
+        self,
+        state: StateRef,
+        tactics: Iterable[str],
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> RunTacticsResult:
+        """Try each of the tactics on one proof state, independently; one message, whatever their number."""
+        operation = RunTactics(state=state, tactics=tuple(tactics), **self._limits(timeout_seconds, memory_bytes))
+        return await self.submit(operation, deadline_seconds=deadline_seconds)
+
+    async def run_tactic(
+        self,
+        state: StateRef,
+        tactic: str,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> TacticResult:
+        """Try one tactic on a proof state. Where the whole operation failed, the tactic's outcome says how."""
+        result = await self.run_tactics(
+            state,
+            (tactic,),
+            timeout_seconds=timeout_seconds,
+            memory_bytes=memory_bytes,
+            deadline_seconds=deadline_seconds,
+        )
+        return result.tactics[0] if result.tactics else TacticResult(outcome=result.outcome, reason=result.reason)
+
+    async def export_state(
+        self,
+        state: StateRef,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> ExportStateResult:
+        """Put the state into the store; the result's `state` is the same one and knows its blob."""
+        operation = ExportState(state=state, **self._limits(timeout_seconds, memory_bytes))
+        return await self.submit(operation, deadline_seconds=deadline_seconds)
+
+    async def import_state(
+        self,
+        state: StateRef,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> ImportStateResult:
+        """Restore a state on some worker and say what its goals are."""
+        operation = ImportState(state=state, **self._limits(timeout_seconds, memory_bytes))
+        return await self.submit(operation, deadline_seconds=deadline_seconds)
+
+    def _limits(self, timeout_seconds: float | None, memory_bytes: int | None) -> dict[str, Any]:
+        return {
+            "timeout_seconds": self.settings.timeout_seconds if timeout_seconds is None else timeout_seconds,
+            "memory_bytes": self.settings.memory_bytes if memory_bytes is None else memory_bytes,
+        }
+
+    async def stream(
+        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+    ) -> AsyncGenerator[Finished]:
+        """Run operations and yield each result when it is there, in the order in which they finish.
+
+        Args:
+            operations: drawn from lazily, while fewer than `window` are unanswered or not yet taken by the consumer.
+            window: the most that are in flight; so a slow consumer holds back the producer.
+            deadline_seconds: for each operation.
+
+        Leaving the loop early withdraws what is in flight; `contextlib.aclosing` makes that happen at once.
+        """
+        finished: asyncio.Queue[Call[AnyResult]] = asyncio.Queue()
+        flying: dict[Call[AnyResult], int] = {}
+        source = enumerate(operations)
+        try:
+            while True:
+                for index, operation in itertools.islice(source, window - len(flying)):
+                    call = self.submit(operation, deadline_seconds=deadline_seconds)
+                    flying[call] = index
+                    call.add_done_callback(finished.put_nowait)
+                if not flying:
+                    return
+                call = await finished.get()
+                yield Finished(flying.pop(call), call.operation, call.result())
+        finally:
+            for call in flying:
+                call.cancel()
+
+    async def map(
+        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+    ) -> list[AnyResult]:
+        """Run operations, at most `window` at a time, and return their results in the operations' order."""
+        stream = self.stream(operations, window=window, deadline_seconds=deadline_seconds)
+        async with contextlib.aclosing(stream):
+            return [done.result for done in sorted([done async for done in stream], key=itemgetter(0))]
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    @overload
+    def submit(self, operation: RunCode, *, deadline_seconds: float | None = None) -> Call[RunCodeResult]: ...
+    @overload
+    def submit(self, operation: RunTactics, *, deadline_seconds: float | None = None) -> Call[RunTacticsResult]: ...
+    @overload
+    def submit(self, operation: ExportState, *, deadline_seconds: float | None = None) -> Call[ExportStateResult]: ...
+    @overload
+    def submit(self, operation: ImportState, *, deadline_seconds: float | None = None) -> Call[ImportStateResult]: ...
+    @overload
+    def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> Call[AnyResult]: ...
+
+    def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> Call[Any]:
+        """Enqueue an operation at once and return the awaitable of its result: see the class for what it may raise."""
+        if self._broken is not None:
+            raise self._broken
+        if self._closed or not self._tasks:
+            raise ClientClosedError("the client is not connected: use it inside `async with leanfleet.connect() as …`")
+        call: Call[Any] = Call(str(uuid.uuid4()), operation, loop=self._loop, on_cancel=self._on_cancel)
+        try:
+            operation.checked(max_bytes=self.settings.max_operation_bytes)
+        except InvalidTextError as error:
+            call.set_result(failure(operation, Outcome.INVALID_REQUEST, error.message))
+            return call
+        if deadline_seconds is not None:
+            call.timer = self._loop.call_later(deadline_seconds, self._late, call, deadline_seconds)
+        self._calls[call.id] = call
+        self._outbox.put(call)
+        return call
+
+    def _forget(self, call: Call[Any]) -> bool:
+        """Whether the call was still waited for; then it no longer is."""
+        if call.timer is not None:
+            call.timer.cancel()
+            call.timer = None
+        return self._calls.pop(call.id, None) is not None
+
+    def _cancelled(self, call: Call[Any]) -> None:
+        if self._forget(call) and call.is_out:
+            self._revocations.put(call.id)
+
+    def _late(self, call: Call[Any], deadline_seconds: float) -> None:
+        if self._forget(call) and not call.done():
+            reason = f"no answer within {deadline_seconds:g} s"
+            call.set_result(_seen(failure(call.operation, Outcome.LOST, reason), self._loop.time() - call.submitted_at))
+
+    def _fail_all(self, error: LeanFleetError) -> None:
+        for call in list(self._calls.values()):
+            self._cancelled(call)
+            if not call.done():
+                call.set_exception(error)
+                call.exception()  # whoever still waits gets it; nobody is told that an abandoned call had an error
+
+    def _replied(self, reply: Reply) -> None:
+        call = self._calls.get(reply.call_id)
+        if call is None or not self._forget(call) or call.done():
+            return  # a late twin, or nobody waits any more
+        try:
+            result = complete(call.operation, reply.result)
+        except WireError as error:
+            call.set_exception(error)
+        else:
+            call.set_result(_seen(result, self._loop.time() - call.submitted_at))
+
+    def _unreadable(self, call_id: str, error: WireError) -> None:
+        call = self._calls.get(call_id)
+        if call is not None and self._forget(call) and not call.done():
+            call.set_exception(error)
+
+    # -- background --------------------------------------------------------------------------------------------------
+
+    def _message(self, call: Call[Any]) -> TaskMessage:
+        # Clocks of machines are compared through these two, so they are wall-clock times.
+        since = time.time() - self._loop.time()
+        deadline = None if call.timer is None else since + call.timer.when()
+        header = CallHeader(reply_to=self.id, enqueued_at=since + call.submitted_at, deadline=deadline)
+        return task_message(call.id, call.operation, header, sent_by=self._origin)
+
+    async def _publish(self, calls: list[Call[Any]]) -> None:
+        waiting, messages = [], []
+        for call in calls:
+            if call.done():
+                continue
+            try:
+                messages.append(self._message(call))
+            except UnicodeEncodeError as error:
+                # `checked` looks at the texts; what a state's recipe holds was written by a fleet, or made up.
+                self._forget(call)
+                call.set_result(failure(call.operation, Outcome.INVALID_REQUEST, f"not valid Unicode: {error}"))
+            else:
+                call.is_out = True  # from here on a cancelled call must be revoked
+                waiting.append(call)
+        if not messages:
+            return
+        await self._publisher.publish(self.settings.queue, messages)
+        for call in waiting:
+            self._published += 1
+            call.tries += 1
+            call.sequence = self._published
+            call.left_at = 0.0
+
+    async def _resend(self) -> None:
+        settings = self.settings
+        while True:
+            await asyncio.sleep(max(0.05, min(5.0, settings.resend_seconds / 4)))
+            oldest = next(iter(self._calls.values()), None)
+            if oldest is None or self._loop.time() - oldest.submitted_at < settings.resend_seconds / 4:
+                continue
+            published = self._published
+            try:
+                backlog = await self._publisher.backlog(settings.queue)
+            except BrokerUnavailableError:
+                continue  # publishing and reading say so themselves
+            now = self._loop.time()
+            left, due = plan(
+                self._calls.values(),
+                now=now,
+                published=published,
+                backlog=backlog,
+                resend_seconds=settings.resend_seconds,
+            )
+            for call in left:
+                call.left_at = now
+            for call in due:
+                call.sequence = 0  # it is in our hands again
+                call.left_at = 0.0
+            if due:
+                _logger.warning("sending %d unanswered calls again; the oldest is %s", len(due), due[0].id)
+                self._outbox.put_all(due)
+
+
+def _seen(result: AnyResult, total_seconds: float) -> AnyResult:
+    timing = msgspec.structs.replace(result.timing, total_seconds=total_seconds)
+    return msgspec.structs.replace(result, timing=timing)

@@ -1,0 +1,79 @@
+"""Connections to Redis or Valkey, with their errors in our words.
+
+Tries are repeated by our own loops and not by redis-py: they log, back off for longer, and never give up by themselves.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import redis.exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from producer.errors import BrokerUnavailableError, SettingsError
+from producer.settings import without_password
+
+CONNECT_SECONDS = 5.0
+# Longer than any wait that we ask a server for; a connection that is silent for this long is taken for half-open.
+READ_SECONDS = 15.0
+DEFAULT_SENTINEL_PORT = 26379
+
+REFUSALS = (
+    redis.exceptions.AuthenticationError,
+    redis.exceptions.AuthorizationError,
+    redis.exceptions.NoPermissionError,
+)
+
+
+def open_redis(url: str) -> Redis:
+    """A client for `url` that connects at its first command; every failure is raised at once.
+
+    Args:
+        url: `redis://`, `rediss://`, or `sentinel://host:port;sentinel://host:port/db?master_name=NAME`.
+
+    Raises:
+        SettingsError: the URL is not one of these.
+    """
+    options: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": READ_SECONDS,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    try:
+        if urlsplit(url).scheme == "sentinel":
+            return _open_sentinel(url, options)
+        return Redis.from_url(url, **options)
+    except ValueError as error:
+        raise SettingsError(f"not a Redis or Valkey address: {without_password(url)} ({error})") from error
+
+
+def _open_sentinel(url: str, options: dict[str, Any]) -> Redis:
+    parts = [urlsplit(part) for part in url.split(";")]
+    names = parse_qs(parts[-1].query).get("master_name")
+    if not names:
+        raise ValueError("it needs ?master_name=NAME at its end")
+    hosts = [(part.hostname or "localhost", part.port or DEFAULT_SENTINEL_PORT) for part in parts]
+    password = next((part.password for part in parts if part.password), None)
+    database = int(parts[-1].path.strip("/") or 0)
+    sentinel = Sentinel(hosts, sentinel_kwargs=options, password=password, db=database, **options)  # type: ignore[no-untyped-call] # redis-py left it untyped
+    master: Redis = sentinel.master_for(names[0], redis_class=Redis)
+    return master
+
+
+@contextmanager
+def broker_errors(url: str) -> Iterator[None]:
+    """Turn what redis-py raises into BrokerUnavailableError.
+
+    Errors that the server itself answers are among them: out of memory, loading, read-only and the like all pass
+    with time, and what does not pass with time is at least named in the log.
+    """
+    try:
+        yield
+    except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+        text = str(error) or type(error).__name__
+        raise BrokerUnavailableError(f"the broker at {without_password(url)} cannot be used: {text}") from error

@@ -1,0 +1,80 @@
+"""Putting messages on the broker, many in one command."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from producer.connection import REFUSALS, broker_errors, open_redis
+from producer.envelope import TaskMessage, redis_envelope
+from producer.errors import BrokerRefusedError, SettingsError
+from producer.settings import without_password
+
+# One command's worth of messages at most: a larger one holds up everyone else's commands at a Redis.
+MAX_COMMAND_BYTES = 1_000_000
+
+
+class Publisher(Protocol):
+    """How messages reach a broker. Whoever calls repeats what failed: the same message may then arrive twice."""
+
+    async def connect(self) -> None:
+        """Raise BrokerUnavailableError, after one try, when the broker does not take us."""
+
+    async def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:
+        """Store all messages, in order, or raise BrokerUnavailableError: then any of them may be there all the same."""
+
+    async def backlog(self, queue: str) -> int:
+        """How many messages wait in the queue; those that workers hold are not among them."""
+
+    async def close(self) -> None:
+        """Give up the connection. Never raises for a broker that is gone."""
+
+
+class RedisPublisher:
+    """A queue is a Redis list: pushed at its left, popped at its right."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._redis = open_redis(url)
+
+    async def connect(self) -> None:
+        with broker_errors(self._url):
+            try:
+                await self._redis.ping()
+            except REFUSALS as error:
+                # No later try can help: fail with what to do, and not with what was tried.
+                raise BrokerRefusedError(
+                    f"the broker at {without_password(self._url)} refused us ({error}): "
+                    "check user and password in LEANFLEET_BROKER_URL"
+                ) from error
+
+    async def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:
+        chunk: list[bytes] = []
+        size = 0
+        for message in messages:
+            envelope = redis_envelope(message, queue)
+            if chunk and size + len(envelope) > MAX_COMMAND_BYTES:
+                await self._push(queue, chunk)
+                chunk, size = [], 0
+            chunk.append(envelope)
+            size += len(envelope)
+        if chunk:
+            await self._push(queue, chunk)
+
+    async def _push(self, queue: str, envelopes: list[bytes]) -> None:
+        with broker_errors(self._url):
+            await self._redis.lpush(queue, *envelopes)
+
+    async def backlog(self, queue: str) -> int:
+        with broker_errors(self._url):
+            return int(await self._redis.llen(queue))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def open_publisher(url: str) -> Publisher:
+    """The publisher for a broker's address. Raise SettingsError for a broker that none exists for."""
+    scheme = urlsplit(url).scheme
+    if scheme in ("redis", "rediss", "sentinel", "unix"):
+        return RedisPublisher(url)
+    raise SettingsError(f"no broker of this kind is supported: {without_password(url)} (use redis:// or rediss://)")

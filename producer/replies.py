@@ -1,0 +1,119 @@
+"""Receiving replies: one connection per client, however many calls are waiting.
+
+Replies are looked at first and removed after they were delivered, so that a connection that breaks in between loses
+none; at worst one is read twice, and the second finds nobody waiting. The blocking look is a BLMOVE of the list's head
+onto itself (Redis 6.2 and Valkey know it).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import msgspec
+
+from producer.backoff import Outage
+from producer.connection import broker_errors, open_redis
+from producer.errors import BrokerUnavailableError, WireError
+from producer.keys import REVOKED, REVOKED_TTL_SECONDS, reply_key
+from producer.reply import Reply, decode_reply
+
+_logger = logging.getLogger("leanfleet.replies")
+
+BATCH = 256
+WAIT_SECONDS = 5  # how long the server holds a read; well below the connection's own limit
+
+# The head is taken from the left and put back to the left: nothing moves.
+_END = "LEFT"
+
+
+class _Addressee(msgspec.Struct):
+    call_id: str
+
+
+class ReplyChannel:
+    """The way back: reads this client's replies, and tells workers which calls nobody waits for any more."""
+
+    def __init__(
+        self,
+        url: str,
+        producer_id: str,
+        *,
+        on_reply: Callable[[Reply], None],
+        on_unreadable: Callable[[str, WireError], None],
+    ) -> None:
+        self._url = url
+        self._key = reply_key(producer_id)
+        self._redis = open_redis(url)
+        self._reader = open_redis(url)
+        self._on_reply = on_reply
+        self._on_unreadable = on_unreadable
+        self._delivered = 0  # entries at the head that may be removed
+
+    async def connect(self) -> None:
+        """Raise BrokerUnavailableError, after one try, when it does not answer."""
+        with broker_errors(self._url):
+            await self._redis.ping()
+
+    async def run(self) -> None:
+        """Deliver replies for ever."""
+        outage = Outage("reading replies", _logger)
+        while True:
+            try:
+                with broker_errors(self._url):
+                    replies = await self._read()
+            except BrokerUnavailableError as error:
+                # Whether the last removal was carried out is not known: forget it rather than remove what is unread.
+                self._delivered = 0
+                await outage.wait(error)
+                continue
+            outage.over()
+            for data in replies:
+                self._deliver(data)
+            self._delivered = len(replies)
+            # A flood of replies never makes the reads above wait: let others on the loop have their turn.
+            await asyncio.sleep(0)
+
+    async def _read(self) -> Sequence[bytes]:
+        async with self._reader.pipeline(transaction=False) as pipe:
+            if self._delivered:
+                pipe.ltrim(self._key, self._delivered, -1)
+            pipe.lrange(self._key, 0, BATCH - 1)
+            replies: list[bytes] = (await pipe.execute())[-1]
+        self._delivered = 0
+        if replies:
+            return replies
+        head = await self._reader.blmove(self._key, self._key, WAIT_SECONDS, _END, _END)
+        return [] if head is None else [cast("bytes", head)]
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            reply = decode_reply(data)
+        except WireError as error:
+            _logger.error("dropped a reply: %s", error)  # noqa: TRY400 - its traceback says nothing more
+            try:
+                call_id = msgspec.json.decode(data, type=_Addressee).call_id
+            except msgspec.DecodeError:
+                return
+            self._on_unreadable(call_id, error)
+        else:
+            self._on_reply(reply)
+
+    async def revoke(self, call_ids: Sequence[str]) -> None:
+        """Tell workers that these calls need not be begun. Raise BrokerUnavailableError when it cannot be told."""
+        now = time.time()
+        with broker_errors(self._url):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zremrangebyscore(REVOKED, "-inf", now)
+                pipe.zadd(REVOKED, dict.fromkeys(call_ids, now + REVOKED_TTL_SECONDS))
+                await pipe.execute()
+
+    async def forget(self) -> None:
+        """Remove what arrived and was not read. Raise BrokerUnavailableError when that failed: it expires by itself."""
+        with broker_errors(self._url):
+            await self._redis.unlink(self._key)
+
+    async def close(self) -> None:
+        await self._reader.aclose()
+        await self._redis.aclose()

@@ -1,0 +1,246 @@
+"""The client for code without an event loop: the same verbs, from any thread, and in a notebook that runs a loop.
+
+All of it is the asynchronous client, on a loop of its own in one daemon thread.
+"""
+
+import asyncio
+import itertools
+import queue
+import threading
+from collections.abc import Coroutine, Generator, Iterable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from producer.client import Client, Finished, connected_settings
+from producer.errors import ClientClosedError
+from producer.operation import AnyOperation
+from producer.result import (
+    AnyResult,
+    ExportStateResult,
+    ImportStateResult,
+    RunCodeResult,
+    RunTacticsResult,
+    TacticResult,
+)
+from producer.settings import Settings
+from producer.state import StateRef
+
+T = TypeVar("T")
+
+
+def connect_sync(
+    *,
+    broker_url: str | None = None,
+    store_url: str | None = None,
+    result_url: str | None = None,
+    queue: str | None = None,
+    settings: Settings | None = None,
+) -> "SyncClient":
+    """A client, to be used as `with leanfleet.connect_sync() as fleet:`. It takes and raises what `connect` does."""
+    return SyncClient(
+        connected_settings(
+            broker_url=broker_url, store_url=store_url, result_url=result_url, queue=queue, settings=settings
+        )
+    )
+
+
+class SyncClient:
+    """`Client`, with verbs that block. Every thread may use it; what verbs take and raise is said there."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.client = Client(settings)
+        self._ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._thread = threading.Thread(target=self._run, name="leanfleet-client", daemon=True)
+
+    def __repr__(self) -> str:
+        return repr(self.client).replace("leanfleet.Client", "leanfleet.SyncClient")
+
+    @property
+    def settings(self) -> Settings:
+        return self.client.settings
+
+    @property
+    def in_flight(self) -> int:
+        return self.client.in_flight
+
+    def __enter__(self) -> Self:
+        """Connect; raises what entering a `Client` raises."""
+        if self._thread.ident is not None:
+            raise ClientClosedError("a client is entered once: make another one with leanfleet.connect_sync()")
+        self._thread.start()
+        try:
+            self._loop = self._ready.result()
+        except KeyboardInterrupt:
+            self._ready.cancel()  # the thread closes again what it is about to open
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End: waiting calls, in whatever thread, get ClientClosedError. Closing twice is fine."""
+        if self._thread.ident is None or not self._ready.done() or self._ready.exception() is not None:
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        except RuntimeError:
+            return  # closed before
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        self._stop = asyncio.Event()
+        try:
+            await self.client.__aenter__()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
+            if self._ready.set_running_or_notify_cancel():
+                self._ready.set_exception(error)
+            return
+        try:
+            if self._ready.set_running_or_notify_cancel():
+                self._ready.set_result(asyncio.get_running_loop())
+                await self._stop.wait()
+        finally:
+            await self.client.close()
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
+        except (AttributeError, RuntimeError) as error:
+            work.close()
+            raise ClientClosedError(
+                "the client is not connected: use it inside `with leanfleet.connect_sync() as …`"
+            ) from error
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        future = self._start(work)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # does something only after Ctrl-C: the call is withdrawn
+
+    def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> "Future[AnyResult]":
+        """Enqueue an operation and return at once; `result()` waits, `cancel()` withdraws it."""
+
+        async def run() -> AnyResult:
+            return await self.client.submit(operation, deadline_seconds=deadline_seconds)
+
+        return self._start(run())
+
+    def run_code(
+        self,
+        code: str,
+        state: StateRef | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> RunCodeResult:
+        return self._wait(
+            self.client.run_code(
+                code,
+                state,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+                deadline_seconds=deadline_seconds,
+            )
+        )
+
+    def run_tactics(
+        self,
+        state: StateRef,
+        tactics: Iterable[str],
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> RunTacticsResult:
+        return self._wait(
+            self.client.run_tactics(
+                state,
+                tactics,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+                deadline_seconds=deadline_seconds,
+            )
+        )
+
+    def run_tactic(
+        self,
+        state: StateRef,
+        tactic: str,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> TacticResult:
+        return self._wait(
+            self.client.run_tactic(
+                state,
+                tactic,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+                deadline_seconds=deadline_seconds,
+            )
+        )
+
+    def export_state(
+        self,
+        state: StateRef,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> ExportStateResult:
+        return self._wait(
+            self.client.export_state(
+                state, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, deadline_seconds=deadline_seconds
+            )
+        )
+
+    def import_state(
+        self,
+        state: StateRef,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> ImportStateResult:
+        return self._wait(
+            self.client.import_state(
+                state, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, deadline_seconds=deadline_seconds
+            )
+        )
+
+    def stream(
+        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+    ) -> Generator[Finished]:
+        """As `Client.stream`. `operations` is drawn from in the calling thread."""
+        finished: queue.SimpleQueue[Future[AnyResult]] = queue.SimpleQueue()
+        flying: dict[Future[AnyResult], tuple[int, AnyOperation]] = {}
+        source = enumerate(operations)
+        try:
+            while True:
+                for index, operation in itertools.islice(source, window - len(flying)):
+                    future = self.submit(operation, deadline_seconds=deadline_seconds)
+                    flying[future] = (index, operation)
+                    future.add_done_callback(finished.put)
+                if not flying:
+                    return
+                future = finished.get()
+                yield Finished(*flying.pop(future), future.result())
+        finally:
+            for future in flying:
+                future.cancel()
+
+    def map(
+        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+    ) -> list[AnyResult]:
+        """As `Client.map`."""
+        return self._wait(self.client.map(operations, window=window, deadline_seconds=deadline_seconds))
