@@ -1,0 +1,178 @@
+"""What a worker says of itself every few seconds, and what it is told in return.
+
+One JSON report a worker, under a key that the server forgets by itself: a worker that died stops being counted without
+anyone comparing two machines' clocks. The counters only grow, so that a lost report costs nothing, and the reader takes
+differences. In the same round trip the worker learns whether its machine is to be drained.
+"""
+
+import enum
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+from redis.asyncio import Redis
+
+VERSION = 1
+# A report is due every REPORT_SECONDS; one that is missing for REPORT_TTL_SECONDS means that the worker is gone.
+REPORT_SECONDS = 5.0
+REPORT_TTL_SECONDS = 20
+# Long enough for the slowest drain (the longest operation), short enough that no machine inherits an old order.
+DRAIN_TTL_SECONDS = 6 * 3600
+
+WORKERS = "leanfleet:workers"  # the set of worker names; those without a report are removed by whoever reads
+_BUCKETS_PER_OCTAVE = 2
+_FIRST_BUCKET_SECONDS = 0.001
+_LAST_BUCKET = 48  # beyond four hours
+
+
+def report_key(worker: str) -> str:
+    return f"leanfleet:worker:{worker}"
+
+
+def drain_key(machine: str) -> str:
+    """Exists while that machine is ordered to take no more work."""
+    return f"leanfleet:drain:{machine}"
+
+
+class WorkerState(enum.StrEnum):
+    STARTING = "starting"  # REPLs are not warm yet
+    WARM = "warm"  # takes work
+    DRAINING = "draining"  # takes no more work, and may still hold some
+    DRAINED = "drained"  # takes no more work and holds none: its machine may end
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One kind of operation on one worker since it started. `busy_seconds` counts running operations up to now.
+
+    `durations` is a histogram: how many completed operations took at most `bucket_seconds(index)`.
+    """
+
+    completed: int = 0
+    running: int = 0
+    busy_seconds: float = 0.0
+    durations: dict[int, int] = {}
+
+
+class WorkerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A snapshot of one worker process.
+
+    `machine` is how the provider of the machine names it (instance id); several workers may share one. `in_flight` are
+    deliveries that this worker took and has not acknowledged. `started_at` is unix time and tells two lives of one name
+    apart.
+    """
+
+    worker: str
+    machine: str
+    state: WorkerState
+    slots: int
+    warm_slots: int
+    in_flight: int
+    started_at: float
+    boot_seconds: float = 0.0  # from the machine's start until the first REPL was warm, where it is known
+    preempted: bool = False  # the provider announced that it will take the machine
+    usage: dict[str, Usage] = {}
+    v: int = VERSION
+
+
+def bucket_of(seconds: float) -> int:
+    """The histogram's bucket for a duration: bucket 0 ends at 1 ms, and two buckets make a doubling."""
+    if seconds <= _FIRST_BUCKET_SECONDS:
+        return 0
+    return min(math.ceil(math.log2(seconds / _FIRST_BUCKET_SECONDS) * _BUCKETS_PER_OCTAVE - 1e-9), _LAST_BUCKET)
+
+
+def bucket_seconds(bucket: int) -> float:
+    """The bucket's upper end."""
+    return float(_FIRST_BUCKET_SECONDS * 2 ** (bucket / _BUCKETS_PER_OCTAVE))
+
+
+class Meter:
+    """Counts what a worker's slots do. Not thread-safe: it lives on the worker's event loop."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._completed: dict[str, int] = {}
+        self._ended_seconds: dict[str, float] = {}
+        self._durations: dict[str, dict[int, int]] = {}
+        self._started: dict[int, tuple[str, float]] = {}
+        self._next = 0
+
+    @contextmanager
+    def running(self, kind: str) -> Iterator[None]:
+        """Around the time in which an operation occupies a slot, restoring its state included."""
+        token = self._next
+        self._next += 1
+        started = self._clock()
+        self._started[token] = (kind, started)
+        try:
+            yield
+        finally:
+            del self._started[token]
+            seconds = self._clock() - started
+            self._completed[kind] = self._completed.get(kind, 0) + 1
+            self._ended_seconds[kind] = self._ended_seconds.get(kind, 0.0) + seconds
+            durations = self._durations.setdefault(kind, {})
+            bucket = bucket_of(seconds)
+            durations[bucket] = durations.get(bucket, 0) + 1
+
+    def usage(self) -> dict[str, Usage]:
+        """All that was counted since the start."""
+        now = self._clock()
+        running: dict[str, int] = {}
+        busy = dict(self._ended_seconds)
+        for kind, started in self._started.values():
+            running[kind] = running.get(kind, 0) + 1
+            busy[kind] = busy.get(kind, 0.0) + now - started
+        return {
+            kind: Usage(
+                completed=self._completed.get(kind, 0),
+                running=running.get(kind, 0),
+                busy_seconds=seconds,
+                durations=dict(self._durations.get(kind, {})),
+            )
+            for kind, seconds in busy.items()
+        }
+
+
+async def publish(redis: Redis, report: WorkerReport) -> bool:
+    """Store the report; return whether the machine is ordered to drain. Raises what redis-py raises."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.set(report_key(report.worker), msgspec.json.encode(report), ex=REPORT_TTL_SECONDS)
+        pipeline.sadd(WORKERS, report.worker)
+        pipeline.exists(drain_key(report.machine))
+        *_, drain = await pipeline.execute()
+    return bool(drain)
+
+
+async def withdraw(redis: Redis, worker: str) -> None:
+    """Forget a worker that ends in good order, so that nobody waits for its report to expire."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.delete(report_key(worker))
+        pipeline.srem(WORKERS, worker)
+        await pipeline.execute()
+
+
+async def read_reports(redis: Redis) -> list[WorkerReport]:
+    """The reports of all workers that live, in order of their names; reports of an unknown version are left out."""
+    names = sorted(name.decode() if isinstance(name, bytes) else name for name in await redis.smembers(WORKERS))
+    if not names:
+        return []
+    texts = await redis.mget([report_key(name) for name in names])
+    if gone := [name for name, text in zip(names, texts, strict=True) if text is None]:
+        await redis.srem(WORKERS, *gone)
+    reports = []
+    for text in texts:
+        try:
+            report = msgspec.json.decode(text or b"", type=WorkerReport)
+        except msgspec.DecodeError:
+            continue
+        if report.v == VERSION:
+            reports.append(report)
+    return reports
+
+
+async def order_drain(redis: Redis, machine: str) -> None:
+    """Tell the workers on that machine to take no more work; they see it with their next report."""
+    await redis.set(drain_key(machine), b"1", ex=DRAIN_TTL_SECONDS)
