@@ -1,0 +1,139 @@
+"""Content-addressed blobs and named objects over any backend.
+
+A blob's name is the SHA-256 of its bytes, so it never changes once it is there, any number of writers agree on it, and
+every reader can tell whether it was damaged.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Iterable
+from types import TracebackType
+from typing import Self
+
+from producer.errors import BlobCorruptError, InvalidInputError
+from producer.store.backend import Backend, ObjectInfo
+
+__all__ = ["BLOBS", "RECIPES", "AsyncStore", "ObjectInfo", "blob_name"]
+
+# Folders of content-addressed objects. A bucket's lifecycle rule may empty `blobs`, which can be made again; it must
+# spare `recipes`, from which they are made.
+BLOBS = "blobs"
+RECIPES = "recipes"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"(?!.*(?:^|/)\.)[A-Za-z0-9._=@+-]+(?:/[A-Za-z0-9._=@+-]+)*")
+_MAX_NAME_LENGTH = 512
+
+
+def blob_name(sha256: str, folder: str = BLOBS) -> str:
+    """Where a blob lies. Two hexadecimal digits come first: S3 splits its load by prefix, and folders stay small."""
+    if not _SHA256.fullmatch(sha256):
+        raise InvalidInputError(f"not a SHA-256 in hexadecimal digits: {sha256!r}")
+    return f"{folder}/{sha256[:2]}/{sha256}"
+
+
+def _checked_name(name: str) -> str:
+    if len(name) > _MAX_NAME_LENGTH or not _NAME.fullmatch(name):
+        raise InvalidInputError(
+            f"{name!r} cannot name an object: use letters, digits and ._=@+- between single slashes, none hidden"
+        )
+    return name
+
+
+class AsyncStore:
+    """A store for use in one event loop. All methods raise StoreUnavailableError when the store cannot be reached.
+
+    `url` is what it was opened with, without secrets: for logs.
+    """
+
+    def __init__(self, backend: Backend, *, url: str) -> None:
+        self.url = url
+        self._backend = backend
+        self._puts: dict[str, asyncio.Task[bool]] = {}
+
+    def __repr__(self) -> str:
+        return f"<AsyncStore {self.url}: {len(self._puts)} writes under way>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Finish what is being written, then let go of the backend."""
+        if self._puts:
+            await asyncio.wait(self._puts.values())
+        await self._backend.aclose()
+
+    async def put(self, data: bytes, *, folder: str = BLOBS, replace: bool = False) -> str:
+        """Store a blob and return its SHA-256 in hexadecimal digits.
+
+        A thousand concurrent puts of the same bytes are one object, and from one process one request. `replace` writes
+        over what is there: for a blob that was found damaged.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        name = blob_name(sha256, folder)
+        # A write that is under way outlives a caller who is cancelled: others wait for it too.
+        if (task := self._puts.get(name)) is None:
+            task = asyncio.create_task(self._backend.write(name, data, only_new=not replace))
+            self._puts[name] = task
+            task.add_done_callback(lambda done: self._forget(name, done))
+        await asyncio.shield(task)
+        return sha256
+
+    def _forget(self, name: str, task: asyncio.Task[bool]) -> None:
+        del self._puts[name]
+        if not task.cancelled():
+            task.exception()  # whoever waits for it gets it; nobody may, and that is no news
+
+    async def get(self, sha256: str, *, folder: str = BLOBS) -> bytes:
+        """The blob's bytes.
+
+        Raises:
+            BlobMissingError: there is none.
+            BlobCorruptError: what is there does not have this hash.
+        """
+        name = blob_name(sha256, folder)
+        data = await self._backend.read(name)
+        if (found := hashlib.sha256(data).hexdigest()) != sha256:
+            raise BlobCorruptError(f"{name} in {self.url} is damaged: its {len(data):,} bytes have the hash {found}")
+        return data
+
+    async def exists(self, sha256: str, *, folder: str = BLOBS) -> bool:
+        return await self._backend.info(blob_name(sha256, folder)) is not None
+
+    async def put_named(self, name: str, data: bytes, *, only_new: bool = False) -> bool:
+        """Store an object under a name of the caller's; returns whether it was written.
+
+        With `only_new` an object that is there already stays, and of concurrent writers exactly one gets True. A writer
+        whose connection broke before the answer came gets True as well when the object holds exactly its bytes.
+        """
+        return await self._backend.write(_checked_name(name), data, only_new=only_new)
+
+    async def get_named(self, name: str) -> bytes:
+        """Raise BlobMissingError when there is no such object."""
+        return await self._backend.read(_checked_name(name))
+
+    async def info(self, name: str) -> ObjectInfo | None:
+        return await self._backend.info(_checked_name(name))
+
+    def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        """The objects whose names begin with `prefix` (any text, not only whole folders), in any order."""
+        return self._backend.list(prefix)
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Delete objects by name; those that are not there are no error."""
+        await self._backend.delete([_checked_name(name) for name in names])
+
+    async def check(self) -> None:
+        """Return when the store can be reached and listed: for `doctor` and for a worker's start.
+
+        Raises:
+            StoreUnavailableError: and the message says what to do.
+        """
+        async for _ in self._backend.list("leanfleet-check/"):
+            break

@@ -1,0 +1,79 @@
+"""A store that is not there is said to be not there, in bounded time and in words."""
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from producer.errors import StoreUnavailableError
+from producer.settings import Settings
+from producer.store import open_store
+from tasks.stack.ports import free_port
+
+
+async def test_a_server_that_is_down_is_unavailable(s3_settings: Settings) -> None:
+    nowhere = msgspec.structs.replace(
+        s3_settings, store_endpoint_url=f"http://127.0.0.1:{free_port()}", store_timeout_seconds=1
+    )
+    async with open_store(nowhere) as store:
+        with pytest.raises(StoreUnavailableError, match=r"bucket .* at http://127"):
+            await store.put(b"data")
+        with pytest.raises(StoreUnavailableError):
+            await store.check()
+
+
+async def test_a_server_that_accepts_and_never_answers_is_no_hang(s3_settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # connections wait in its backlog for ever
+        port = server.getsockname()[1]
+        silent = msgspec.structs.replace(
+            s3_settings, store_endpoint_url=f"http://127.0.0.1:{port}", store_timeout_seconds=0.5
+        )
+        async with open_store(silent) as store:
+            with pytest.raises(StoreUnavailableError, match=r"did not answer|cannot reach"):
+                await store.get("0" * 64)
+
+
+async def test_a_bucket_that_does_not_exist_is_unavailable_and_not_merely_empty(s3_settings: Settings) -> None:
+    async with open_store(msgspec.structs.replace(s3_settings, store_url="s3://no-such-bucket/x")) as store:
+        with pytest.raises(StoreUnavailableError, match="no bucket no-such-bucket"):
+            await store.get("0" * 64)
+
+
+async def test_a_wrong_secret_is_refused_with_where_to_look(
+    s3_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    async with open_store(s3_settings) as store:
+        with pytest.raises(StoreUnavailableError, match="check the credentials"):
+            await store.put(b"data")
+
+
+async def test_credentials_are_found_in_a_profile(
+    s3_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    credentials = tmp_path / "credentials"
+    key, secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    credentials.write_text(f"[fleet]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setenv("AWS_PROFILE", "fleet")
+    async with open_store(s3_settings) as store:
+        assert await store.get(await store.put(b"data")) == b"data"
+
+
+async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    async with open_store(Settings(store_url=(tmp_path / "file" / "store").as_uri())) as store:
+        with pytest.raises(StoreUnavailableError, match="file"):
+            await store.put(b"data")
+
+
+async def test_a_half_written_file_is_never_an_object(tmp_path: Path) -> None:
+    folder = tmp_path / "blobs" / "00"
+    folder.mkdir(parents=True)
+    (folder / ".leanfleet-0123").write_bytes(b"da")  # as a crash in the middle leaves it
+    async with open_store(Settings(store_url=tmp_path.as_uri())) as store:
+        assert [info async for info in store.list()] == []
