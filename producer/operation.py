@@ -75,13 +75,15 @@ class Operation(
             raise InvalidInputError(f"timeout_seconds must be a positive number, not {self.timeout_seconds!r}")
         if self.memory_bytes <= 0:
             raise InvalidInputError(f"memory_bytes must be positive, not {self.memory_bytes!r}")
+        if isinstance(state := getattr(self, "state", None), StateRef):
+            state.checked()
         size = 0
         for text in self.texts:
             check_text(text)
             size += len(text) if text.isascii() else len(text.encode())
         if size > max_bytes:
             raise InvalidTextError(
-                f"the operation's text has {size:,} bytes and the limit is {max_bytes:,}: split it, or raise max_bytes"
+                f"the code has {size:,} bytes and the limit is {max_bytes:,} (LEANFLEET_MAX_OPERATION_BYTES)"
             )
         return self
 

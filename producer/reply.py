@@ -56,13 +56,9 @@ def decode_reply(data: bytes) -> Reply:
 def base_state(operation: RunCode, project: str) -> tuple[StateRef, str]:
     """The environment that `operation` starts in, and the commands that are run in it."""
     if operation.state is not None:
-        return _in_project(operation.state, project), operation.code
+        return operation.state.in_project(project), operation.code
     header, body = split_header(operation.code)
     return StateRef(header=header, project=project), body
-
-
-def _in_project(state: StateRef, project: str) -> StateRef:
-    return state if state.project else msgspec.structs.replace(state, project=project)
 
 
 def _sorries(sorries: tuple[Sorry, ...], after: StateRef) -> tuple[Sorry, ...]:
@@ -92,13 +88,13 @@ def complete(operation: AnyOperation, result: AnyResult) -> AnyResult:
             after = base.then(CommandStep(body))
             return msgspec.structs.replace(result, state=after, sorries=_sorries(result.sorries, after))
         case RunTactics(), RunTacticsResult():
-            before = _in_project(operation.state, result.project)
+            before = operation.state.in_project(result.project)
             tactics = tuple(map(_tactic, result.tactics, operation.tactics, [before] * len(result.tactics)))
             return msgspec.structs.replace(result, tactics=tactics)
         case ExportState(), ExportStateResult():
             return result
         case ImportState(), ImportStateResult():
-            return msgspec.structs.replace(result, state=_in_project(operation.state, result.project))
+            return msgspec.structs.replace(result, state=operation.state.in_project(result.project))
         case ((RunCode() | RunTactics() | ExportState() | ImportState()), _):
             raise WireError(f"a {type(result).__name__} cannot answer a {operation.kind}")
         case _:

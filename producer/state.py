@@ -6,11 +6,16 @@ buffer, logged, or sent to another machine as JSON.
 """
 
 import hashlib
-from typing import Literal, Self
+from collections.abc import Iterable
+from typing import Literal, Self, assert_never
 
 import msgspec
 
+from producer.errors import InvalidInputError, WireError
+
 VERSION = 1
+
+Kind = Literal["environment", "proof_state"]
 
 
 class CommandStep(msgspec.Struct, frozen=True, array_like=True, tag="c"):
@@ -34,52 +39,159 @@ class TacticStep(msgspec.Struct, frozen=True, array_like=True, tag="t"):
 Step = CommandStep | SorryStep | TacticStep
 
 
-class BlobRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BlobRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A stored pickle that stands for the first `steps` steps of a recipe."""
 
-    sha256: str
+    sha256: str  # of the stored bytes, and their name in the store
     size_bytes: int
     steps: int
+    encoding: Literal["", "zstd"] = ""
+    unpacked_bytes: int = 0  # with an encoding: the pickle's own size
     signature: str = ""  # HMAC by the fleet's key over what the blob stands for; workers refuse others
+
+
+class PrefixRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first `steps` steps of a recipe that is too long to travel, kept in the store."""
+
+    id: str  # of the state after these steps: what is found in the store must lead to it
+    steps: int
+    kind: Kind
+    sha256: str  # of the stored recipe
 
 
 class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """An environment or a proof state, as the steps that lead to it.
 
-    `project` is the fingerprint of the Lean project that the steps were run in, or empty where none was run yet.
+    `project` is the fingerprint of the Lean project that the steps were run in, or empty where none was run yet. Where
+    there is a `prefix`, `steps` are those after it.
     """
 
     header: str = ""
     steps: tuple[Step, ...] = ()
     project: str = ""
+    prefix: PrefixRef | None = None
     blob: BlobRef | None = None
     v: int = VERSION
 
     @property
     def id(self) -> str:
-        """SHA-256, in hex, of the canonical form: `[version, project, header, steps]` as compact UTF-8 JSON.
+        """SHA-256, in hex: the last link of the chain of hashes in `state_ids`.
 
-        The blob is left out: with or without it, it is the same state.
+        Neither the blob nor where the recipe was cut goes into it: with or without them, it is the same state.
         """
-        canonical = msgspec.json.encode([self.v, self.project, self.header, self.steps])
-        return hashlib.sha256(canonical).hexdigest()
+        start = root_id(self.project, self.header) if self.prefix is None else self.prefix.id
+        for step in self.steps:
+            start = next_id(start, step)
+        return start
 
     @property
-    def kind(self) -> Literal["environment", "proof_state"]:
-        is_environment = not self.steps or isinstance(self.steps[-1], CommandStep)
-        return "environment" if is_environment else "proof_state"
+    def depth(self) -> int:
+        """How many steps lead to this state from the header."""
+        return len(self.steps) + (0 if self.prefix is None else self.prefix.steps)
 
     @property
-    def parent(self) -> Self | None:
-        """The state before the last step, or None for a bare header."""
-        if not self.steps:
-            return None
-        blob = self.blob if self.blob is not None and self.blob.steps < len(self.steps) else None
-        return msgspec.structs.replace(self, steps=self.steps[:-1], blob=blob)
+    def kind(self) -> Kind:
+        if self.steps:
+            return "environment" if isinstance(self.steps[-1], CommandStep) else "proof_state"
+        return "environment" if self.prefix is None else self.prefix.kind
 
     def then(self, *steps: Step) -> Self:
         """The state after further steps."""
         return msgspec.structs.replace(self, steps=self.steps + steps)
 
+    def in_project(self, project: str) -> Self:
+        """This state, for workers of `project` where no project was named yet."""
+        return self if self.project or self.prefix is not None else msgspec.structs.replace(self, project=project)
+
+    def checked(self) -> Self:
+        """This reference, when its steps can follow one another.
+
+        Raises:
+            InvalidInputError: the version is not one that is known here, the steps are in an impossible order, or a
+                number in it cannot be.
+        """
+        if self.v != VERSION:
+            raise InvalidInputError(f"a state of version {self.v}, and this is version {VERSION}: upgrade leanfleet")
+        at: str = "header" if self.prefix is None else f"after {self.prefix.kind}"
+        for number, step in enumerate(self.steps):
+            if type(step) not in _FOLLOWERS[at]:
+                raise InvalidInputError(f"step {number} of the state is a {type(step).__name__}, which cannot be there")
+            if isinstance(step, SorryStep) and step.index < 0:
+                raise InvalidInputError(f"step {number} of the state names sorry {step.index}: they count from 0")
+            at = type(step).__name__
+        if self.blob is not None and not 0 < self.blob.steps <= self.depth:
+            raise InvalidInputError(f"the state's blob stands for {self.blob.steps} of its {self.depth} steps")
+        return self
+
+    def to_json(self) -> str:
+        """One line of text, for logs and replay buffers."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The state that `to_json` wrote.
+
+        Raises:
+            WireError: the text is not a state, or of a version that is not known here.
+        """
+        try:
+            return msgspec.json.decode(text, type=cls).checked()
+        except (msgspec.DecodeError, InvalidInputError) as error:
+            raise WireError(f"not a state: {error}") from error
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.id[:12]} ({len(self.steps)} steps)"
+        return f"{self.kind} {self.id[:12]} ({self.depth} steps)"
+
+
+# Which steps can come after what. A proof state never leads back to an environment.
+_FOLLOWERS: dict[str, tuple[type[Step], ...]] = {
+    "header": (CommandStep,),
+    "after environment": (CommandStep, SorryStep),
+    "after proof_state": (TacticStep, SorryStep),
+    "CommandStep": (CommandStep, SorryStep),
+    "SorryStep": (TacticStep,),
+    "TacticStep": (TacticStep, SorryStep),
+}
+
+
+def netstrings(*parts: str) -> bytes:
+    """Each part as its length in bytes, a colon, its UTF-8 and a comma: no two lists of parts give the same bytes.
+
+    JSON would not do: what it escapes, and how, differs from one library to the next.
+    """
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join(b"%d:%b," % (len(part), part) for part in encoded)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(netstrings(*parts)).hexdigest()
+
+
+def root_id(project: str, header: str) -> str:
+    """The id of the environment after the imports of `header`."""
+    return _digest("leanfleet-state", str(VERSION), project, header)
+
+
+def next_id(before: str, step: Step) -> str:
+    """The id of the state that `step` leads to from the state `before`."""
+    match step:
+        case CommandStep(code):
+            return _digest(before, "c", code)
+        case SorryStep(index):
+            return _digest(before, "s", str(index))
+        case TacticStep(tactic):
+            return _digest(before, "t", tactic)
+        case _:
+            assert_never(step)
+
+
+def state_ids(start: str, steps: Iterable[Step]) -> list[str]:
+    """The ids of all states along `steps`, the one they start from first.
+
+    A chain, and not one hash over everything: an ancestor's id costs nothing more, and a state keeps its id when its
+    first steps are moved into the store.
+    """
+    ids = [start]
+    for step in steps:
+        ids.append(next_id(ids[-1], step))
+    return ids

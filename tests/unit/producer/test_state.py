@@ -1,0 +1,163 @@
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producer.errors import InvalidInputError, WireError
+from producer.operation import ExportState
+from producer.state import (
+    BlobRef,
+    CommandStep,
+    PrefixRef,
+    SorryStep,
+    StateRef,
+    Step,
+    TacticStep,
+    netstrings,
+    root_id,
+    state_ids,
+)
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "states.md"
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+
+@st.composite
+def recipes(draw: st.DrawFn) -> tuple[Step, ...]:
+    """Steps in an order that can be: commands, then perhaps a sorry, then tactics and their sorries."""
+    steps: list[Step] = [CommandStep(draw(TEXTS)) for _ in range(draw(st.integers(1, 3)))]
+    if draw(st.booleans()):
+        steps.append(SorryStep(draw(st.integers(0, 5))))
+        for _ in range(draw(st.integers(0, 8))):
+            steps.append(TacticStep(draw(TEXTS)))
+            if draw(st.booleans()):
+                steps.append(SorryStep(draw(st.integers(0, 5))))
+    return tuple(steps)
+
+
+BLOBS = st.builds(
+    BlobRef,
+    sha256=SHA256,
+    size_bytes=st.integers(0, 2**40),
+    steps=st.just(1),
+    encoding=st.sampled_from(["", "zstd"]),
+    unpacked_bytes=st.integers(0, 2**40),
+    signature=st.sampled_from(["", "0" * 64]),
+)
+STATES = st.builds(StateRef, header=TEXTS, steps=recipes(), project=TEXTS, blob=st.none() | BLOBS)
+
+HOLE = StateRef(project="p").then(CommandStep("theorem a : True := by sorry"), SorryStep(0))
+
+
+@given(STATES)
+def test_a_state_survives_a_trip_through_json(state: StateRef) -> None:
+    text = state.to_json()
+    assert "\n" not in text
+    assert StateRef.from_json(text) == state
+    assert StateRef.from_json(text).id == state.id
+
+
+@given(STATES, STATES)
+def test_states_have_equal_ids_exactly_when_their_recipes_are_equal(one: StateRef, other: StateRef) -> None:
+    equal = (one.project, one.header, one.steps) == (other.project, other.header, other.steps)
+    assert (one.id == other.id) == equal
+
+
+@given(STATES, BLOBS)
+def test_a_blob_does_not_change_the_id(state: StateRef, blob: BlobRef) -> None:
+    assert msgspec.structs.replace(state, blob=blob).id == state.id
+
+
+@given(STATES, st.data())
+def test_a_recipe_that_was_cut_anywhere_leads_to_the_same_state(state: StateRef, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, len(state.steps)))
+    before = StateRef(project=state.project, header=state.header, steps=state.steps[:cut])
+    prefix = PrefixRef(id=before.id, steps=cut, kind=before.kind, sha256="0" * 64)
+    after = msgspec.structs.replace(state, prefix=prefix, steps=state.steps[cut:]).checked()
+    assert (after.id, after.depth, after.kind) == (state.id, state.depth, state.kind)
+
+
+@given(STATES)
+def test_the_ids_along_a_recipe_are_those_of_its_prefixes(state: StateRef) -> None:
+    ids = state_ids(root_id(state.project, state.header), state.steps)
+    for length, found in enumerate(ids):
+        assert found == msgspec.structs.replace(state, steps=state.steps[:length]).id
+
+
+@given(st.lists(TEXTS), st.lists(TEXTS))
+def test_no_two_lists_of_texts_have_the_same_netstrings(one: list[str], other: list[str]) -> None:
+    assert (netstrings(*one) == netstrings(*other)) == (one == other)
+
+
+def test_the_documented_example_has_the_documented_id() -> None:
+    example = re.search(r"```json state\n(.*?)```\n.*?`([0-9a-f]{64})`", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    assert StateRef.from_json(example[1]).id == example[2]
+
+
+def test_the_documented_algorithm_gives_the_same_ids() -> None:
+    """The document's own program, run as it stands, beside an independent implementation here."""
+    program = re.search(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    assert program is not None
+    scope: dict[str, object] = {}
+    exec(program[1], scope)  # noqa: S102 - it is our own documentation
+    state = HOLE.then(TacticStep("exact ⟨x, «é»⟩\n· simp"), SorryStep(11))
+    assert scope["state_id"](json.loads(state.to_json())) == state.id  # type: ignore[operator]
+
+    digest = hashlib.sha256(b"15:leanfleet-state,1:1,1:p,0:,").hexdigest()
+    digest = hashlib.sha256(f"64:{digest},1:c,28:theorem a : True := by sorry,".encode()).hexdigest()
+    assert HOLE.id == hashlib.sha256(f"64:{digest},1:s,1:0,".encode()).hexdigest()
+
+
+def test_a_hundred_step_proof_is_small_on_the_wire() -> None:
+    tactics = ["intro h", "constructor", "exact h.1", "simp [Nat.add_comm]", "rw [Nat.mul_comm a b]", "cases h with"]
+    statement = "theorem t (a b c : Nat) (h : a + b = c) : b + a = c ∧ c = a + b := by\n  sorry"
+    state = StateRef(header="import Mathlib", project="f" * 32).then(CommandStep(statement), SorryStep(0))
+    for number in range(98):
+        state = state.then(TacticStep(tactics[number % len(tactics)]))
+    assert state.depth == 100
+    assert len(state.to_json().encode()) < 4096
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        ((SorryStep(0),), "step 0"),
+        ((TacticStep("simp"),), "step 0"),
+        ((CommandStep("x"), TacticStep("simp")), "step 1"),
+        ((CommandStep("x"), SorryStep(0), SorryStep(0)), "step 2"),
+        ((CommandStep("x"), SorryStep(0), CommandStep("x")), "step 2"),
+        ((CommandStep("x"), SorryStep(-1)), "sorry -1"),
+    ],
+)
+def test_steps_that_cannot_follow_one_another_are_refused(steps: tuple[Step, ...], says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        ExportState(state=StateRef(steps=steps)).checked()
+
+
+@pytest.mark.parametrize("depth", [0, 3])
+def test_a_blob_for_steps_that_are_not_there_is_refused(depth: int) -> None:
+    with pytest.raises(InvalidInputError, match="blob"):
+        msgspec.structs.replace(HOLE, blob=BlobRef(sha256="0" * 64, size_bytes=1, steps=depth)).checked()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not a state"),
+        ("[]", "not a state"),
+        ('{"v": 2}', "version 2"),
+        ('{"steps": [["x", "y"]]}', "not a state"),
+        ('{"hostname": "gpu-3"}', "hostname"),
+    ],
+)
+def test_text_that_is_no_state_is_refused(text: str, says: str) -> None:
+    with pytest.raises(WireError, match=says):
+        StateRef.from_json(text)
