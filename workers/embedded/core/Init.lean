@@ -1,0 +1,4 @@
+/- Init: everything that a Lean file sees without an import of its own. -/
+prelude
+import Init.Decidable
+import Init.Nat
