@@ -50,11 +50,13 @@ check: lint types test  ## what CI runs: formatting, lint, types, tests
 bench: $(VENV)/.dev  ## every benchmark, each as ratios within one run
 	@$(BIN)/python -m benchmarks
 
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
 lock: $(VENV)/.dev  ## write the locked requirements anew (every platform, with hashes)
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra local pyproject.toml requirements/build.in -o requirements/local.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra dev -c requirements/local.txt pyproject.toml requirements/build.in -o requirements/dev.txt
+	@$(LOCK) --extra local pyproject.toml requirements/build.in -o requirements/local.txt
+	@$(LOCK) --extra dev -c requirements/local.txt pyproject.toml requirements/build.in -o requirements/dev.txt
+	@$(LOCK) --extra worker --extra lean -c requirements/local.txt pyproject.toml requirements/build.in \
+		-o requirements/worker.txt
 
 clean:
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
