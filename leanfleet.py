@@ -1,4 +1,148 @@
-"""The public name: producer's API, and one `leanfleet` command joined from what each package brings."""
+"""The public name: producer's API, and one `leanfleet` command joined from what each package brings.
+
+Importing it loads what a training loop needs and nothing more; the command line is put together in `main`.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from producer import *  # noqa: F403 - `producer.__all__` is the public API
-from producer import __all__, __version__  # noqa: F401
+from producer import LeanFleetError, Settings, __all__, __version__  # noqa: F401
+
+if TYPE_CHECKING:
+    import typer
+
+_COULD_NOT_RUN = 2
+
+
+class _Part(NamedTuple):
+    """A package whose commands are there when its dependencies are, and else tell how to get them."""
+
+    package: str
+    extra: str
+    commands: tuple[str, ...]
+
+
+_PARTS = (
+    _Part("tasks", "local", ("up", "worker", "doctor", "demo")),
+    _Part("workers", "worker", ("autoscale", "simulate", "image")),
+)
+
+
+class _MissingPartError(LeanFleetError):
+    """A command needs a package that is not installed."""
+
+
+def _load(part: _Part, module: str) -> object:
+    """`module` of a part.
+
+    Raises:
+        _MissingPartError: it or something that it needs is not installed, or another package hides it.
+    """
+    # Looked for before it is imported: a training repository may well have a `tasks` of its own on the path.
+    spec = importlib.util.find_spec(part.package)
+    here = Path(__file__).resolve().parent
+    if spec is None or here not in (Path(place).resolve().parent for place in spec.submodule_search_locations or ()):
+        found = "is not installed" if spec is None else f"is hidden by {spec.origin}"
+        raise _MissingPartError(f"leanfleet's package {part.package!r} {found}")
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name == module:
+            raise _MissingPartError(f"{module} is not in this installation") from error
+        if error.name is None or error.name.partition(".")[0] in ("producer", "workers", "tasks"):
+            raise
+        raise _MissingPartError(
+            f"this needs {error.name}, which is not installed: pip install 'leanfleet[{part.extra}]'"
+        ) from error
+
+
+def _commands(part: _Part) -> "typer.Typer":
+    import typer  # noqa: PLC0415 - for the command line alone
+
+    try:
+        app = getattr(_load(part, f"{part.package}.commands"), "app", None)
+    except _MissingPartError as error:
+        app = typer.Typer()
+        for name in part.commands:
+            app.command(
+                name,
+                help=f"(not available here) {error.message}",
+                context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+                add_help_option=False,
+            )(_refusal(name, error.message))
+    return app if isinstance(app, typer.Typer) else typer.Typer()
+
+
+def _refusal(name: str, message: str) -> Callable[[], None]:
+    def refuse() -> None:
+        raise _MissingPartError(f"`leanfleet {name}` is not available: {message}")
+
+    return refuse
+
+
+def _local_fleet(settings: Settings) -> AbstractContextManager[Settings]:
+    try:
+        stack = _load(_PARTS[0], "tasks.stack.fleet")
+    except _MissingPartError as error:
+        raise _MissingPartError(
+            "no broker is configured, and none can be started here: set LEANFLEET_BROKER_URL, "
+            f"or install what runs a fleet on this computer ({error.message})"
+        ) from error
+    start: Callable[[Settings], AbstractContextManager[Settings]] = stack.local_fleet  # type: ignore[attr-defined]
+    return start(settings)
+
+
+def main() -> None:
+    """Run the command line; the process exits with the command's code."""
+    import typer  # noqa: PLC0415 - for the command line alone
+
+    from producer.commands import app as producer_commands  # noqa: PLC0415
+    from producer.commands.joined import Joined  # noqa: PLC0415
+
+    app = typer.Typer(
+        name="leanfleet",
+        help="Run Lean 4 REPL operations on a fleet of cheap, preemptible machines.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # boxes break the lines of longer explanations, and are noise in a log
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    def show_version(value: bool) -> None:
+        if value:
+            typer.echo(f"leanfleet {__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def _options(
+        *,
+        version: Annotated[
+            bool, typer.Option("--version", is_eager=True, callback=show_version, help="Show it and exit.")
+        ] = False,
+    ) -> None:
+        """Nothing: the option does it all."""
+
+    try:
+        app.add_typer(producer_commands)
+        for part in _PARTS:
+            app.add_typer(_commands(part))
+        app(obj=Joined(local_fleet=_local_fleet))
+    except LeanFleetError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        sys.exit(_COULD_NOT_RUN)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); Python must not try to flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""The commands of `leanfleet` that need a client and nothing of the worker stack."""
+
+import typer
+
+from producer.commands.check import check
+
+app = typer.Typer()
+app.command()(check)

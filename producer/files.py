@@ -1,0 +1,162 @@
+"""Reading the texts to check from files. Everything that is wrong with any of them is found before anything is run."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from producer.errors import InvalidInputError
+from producer.operation import RunCode
+from producer.settings import Settings
+from producer.verdict import Expectation
+
+# A line's JSON may be longer than the code in it, by escapes and names; what is longer than this is not even parsed.
+_LINE_FACTOR = 8
+
+_SETTING = "(LEANFLEET_MAX_OPERATION_BYTES)"
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """One text to check, and where it was read."""
+
+    id: str
+    operation: RunCode
+    expect: Expectation | None = None
+    where: str = ""
+
+
+class Reading(NamedTuple):
+    """What files hold; with any problem, nothing of it should be run."""
+
+    texts: list[Text]
+    problems: list[str]
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of a `.jsonl` file."""
+
+    id: str
+    code: str
+    header: str = ""
+    expect: Expectation | None = None
+    timeout_seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def read_texts(paths: Sequence[Path], settings: Settings) -> Reading:
+    """Read `.lean` files (one text each, named by its path) and `.jsonl` files (one text a line).
+
+    A line has `id` and `code`, and may have `header` (put before the code, on lines of its own), `expect` (see
+    `Expectation`), `timeout_seconds` and `memory_bytes`; the settings' limits hold for the others.
+    """
+    texts: list[Text] = []
+    problems: list[str] = []
+    seen: dict[str, str] = {}
+    for path in paths:
+        for found in _read_file(path, settings):
+            if isinstance(found, str):
+                problems.append(found)
+            elif (before := seen.setdefault(found.id, found.where)) is not found.where:
+                problems.append(f"{found.where}: the id {found.id!r} was used before, in {before}")
+            else:
+                texts.append(found)
+    return Reading(texts, problems)
+
+
+def _read_file(path: Path, settings: Settings) -> Iterator[Text | str]:
+    try:
+        if path.is_dir():
+            yield f"{path}: is a folder; name the files in it, as in {path}/*.lean"
+        elif path.suffix == ".lean":
+            yield _read_lean(path, settings)
+        elif path.suffix == ".jsonl":
+            yield from _read_jsonl(path, settings)
+        elif path.exists():
+            yield f"{path}: is neither a .lean nor a .jsonl file"
+        else:
+            yield f"{path}: no such file"
+    except FileNotFoundError:
+        yield f"{path}: no such file"
+    except OSError as error:
+        yield f"{path}: cannot be read: {error.strerror or error}"
+
+
+def _read_lean(path: Path, settings: Settings) -> Text | str:
+    # One byte more than allowed tells a file that is too large, without reading all of it.
+    with path.open("rb") as file:
+        data = file.read(settings.max_operation_bytes + 1)
+    if len(data) > settings.max_operation_bytes:
+        return f"{path}: has more than the limit of {settings.max_operation_bytes:,} bytes {_SETTING}"
+    try:
+        code = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"{path}:{_line_of(data, error)}: {_not_utf8(error)}"
+    if not code.strip():
+        return f"{path}: is empty"
+    return _text(_Line(id=str(path), code=code), str(path), settings)
+
+
+def _read_jsonl(path: Path, settings: Settings) -> Iterator[Text | str]:
+    longest = settings.max_operation_bytes * _LINE_FACTOR
+    is_empty = True
+    with path.open("rb") as file:
+        for number, data in enumerate(_lines(file, longest), 1):
+            where = f"{path}:{number}"
+            if len(data) > longest:
+                is_empty = False
+                yield f"{where}: has far more than the limit of {settings.max_operation_bytes:,} bytes {_SETTING}"
+                continue
+            if not data.strip():
+                continue
+            is_empty = False
+            try:
+                # Decoded first, since msgspec looks at the UTF-8 of what it keeps alone.
+                line = _decoder.decode(data.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except UnicodeDecodeError as error:
+                yield f"{where}: {_not_utf8(error)}"
+            except msgspec.ValidationError as error:
+                yield f"{where}: {error}"
+            except msgspec.DecodeError as error:
+                yield f"{where}: is not JSON: {error}"
+            else:
+                yield _text(line, where, settings)
+    if is_empty:
+        yield f"{path}: is empty"
+
+
+def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    """The file's lines; of one that is too long a piece that still is, so that no line ever fills the memory."""
+    while data := file.readline(longest + 1):
+        rest = data
+        while len(rest) > longest and not rest.endswith(b"\n"):
+            rest = file.readline(longest + 1)
+        yield data
+
+
+def _text(line: _Line, where: str, settings: Settings) -> Text | str:
+    if not line.id:
+        return f"{where}: the id is empty"
+    if not line.code.strip():
+        return f"{where}: the code is empty"
+    operation = RunCode(
+        code=f"{line.header}\n{line.code}" if line.header else line.code,
+        timeout_seconds=settings.timeout_seconds if line.timeout_seconds is None else line.timeout_seconds,
+        memory_bytes=settings.memory_bytes if line.memory_bytes is None else line.memory_bytes,
+    )
+    try:
+        operation.checked(max_bytes=settings.max_operation_bytes)
+    except InvalidInputError as error:
+        return f"{where}: {error.message}"
+    return Text(id=line.id, operation=operation, expect=line.expect, where=where)
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    return f"is not UTF-8: byte 0x{error.object[error.start]:02x} at position {error.start}"
+
+
+def _line_of(data: bytes, error: UnicodeDecodeError) -> int:
+    return data.count(b"\n", 0, error.start) + 1

@@ -1,0 +1,122 @@
+"""A worker that does as it is told: it consumes with kombu, as a real one does, and replies what the test says."""
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import kombu
+import msgspec
+import redis
+
+from producer.keys import REPLY_TTL_SECONDS, reply_key
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.outcome import Outcome
+from producer.reply import Reply, encode_reply
+from producer.result import (
+    AnyResult,
+    ExportStateResult,
+    ImportStateResult,
+    Message,
+    RunCodeResult,
+    RunTacticsResult,
+    TacticResult,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One message as it arrived."""
+
+    call_id: str
+    operation: AnyOperation
+    header: dict[str, Any]
+    headers: dict[str, Any]
+
+
+def echo(operation: AnyOperation) -> AnyResult:
+    """Everything works, and the answer shows what was asked."""
+    match operation:
+        case RunCode():
+            return RunCodeResult(outcome=Outcome.OK, messages=(Message(severity="info", data=operation.code),))
+        case RunTactics():
+            tactics = tuple(TacticResult(outcome=Outcome.OK, goals=(tactic,)) for tactic in operation.tactics)
+            return RunTacticsResult(outcome=Outcome.OK, tactics=tactics)
+        case ExportState():
+            return ExportStateResult(outcome=Outcome.OK, state=operation.state)
+        case ImportState():
+            return ImportStateResult(outcome=Outcome.OK, goals=("⊢ True",))
+
+
+@dataclass(kw_only=True)
+class Responder:
+    """Runs in a thread while the `with` lasts. `answer` gives a result, or None for a message that is lost."""
+
+    url: str
+    queue: str = "leanfleet"
+    answer: Callable[[Delivery], AnyResult | None] = field(default=lambda delivery: echo(delivery.operation))
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._stop = threading.Event()
+        self._redis = redis.Redis.from_url(self.url)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._redis.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with kombu.Connection(self.url) as connection:
+                    self._consume(connection)
+            except (*kombu.Connection(self.url).connection_errors, redis.exceptions.RedisError):
+                self._stop.wait(0.05)
+
+    def _consume(self, connection: Any) -> None:
+        queue = kombu.Queue(self.queue, exchange=kombu.Exchange(""), routing_key=self.queue)
+        with connection.Consumer(queue, callbacks=[self._received], accept=["json"]) as consumer:
+            consumer.qos(prefetch_count=64)
+            while not self._stop.is_set():
+                try:
+                    connection.drain_events(timeout=0.05)
+                except TimeoutError:
+                    continue
+
+    def _received(self, body: Any, message: Any) -> None:
+        arguments, keywords, _ = body
+        assert arguments == []
+        kind = message.headers["task"].removeprefix("leanfleet.")
+        delivery = Delivery(
+            call_id=message.headers["id"],
+            operation=msgspec.convert({**keywords, "kind": kind}, AnyOperation),
+            header=message.headers["leanfleet"],
+            headers=message.headers,
+        )
+        self.deliveries.append(delivery)
+        result = self.answer(delivery)
+        if result is not None:
+            self.reply(delivery, result)
+        message.ack()
+
+    def reply(self, delivery: Delivery, result: AnyResult) -> None:
+        key = reply_key(delivery.header["reply_to"])
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.rpush(key, encode_reply(Reply(call_id=delivery.call_id, result=result)))
+        pipe.expire(key, REPLY_TTL_SECONDS)
+        pipe.execute()
+
+
+def envelopes(client: "redis.Redis[bytes]", queue: str = "leanfleet") -> list[tuple[dict[str, Any], Any]]:
+    """What waits in a queue: each envelope and its decoded body, the oldest first."""
+    found = [json.loads(data) for data in reversed(client.lrange(queue, 0, -1))]
+    return [(envelope, json.loads(base64.b64decode(envelope["body"]))) for envelope in found]
