@@ -1,0 +1,45 @@
+"""From the URLs that redis-py and our client understand to what Celery and kombu want to be told."""
+
+import ssl
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from producer.errors import SettingsError
+from producer.settings import without_password
+
+_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+
+
+class RedisAddress(NamedTuple):
+    """`tls` is None for a connection without it."""
+
+    url: str
+    options: dict[str, Any]
+    tls: dict[str, Any] | None
+
+
+def redis_address(url: str) -> RedisAddress:
+    """Split a `redis://`, `rediss://` or `sentinel://…;sentinel://…/db?master_name=NAME` URL.
+
+    A server's certificate is checked unless the URL says `ssl_cert_reqs=none`; Celery by itself would not check it.
+
+    Raises:
+        SettingsError: `ssl_cert_reqs` has an unknown value, or a Sentinel URL names no master.
+    """
+    *others, last = url.split(";")
+    parts = urlsplit(last)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    plain = ";".join([*others, urlunsplit(parts._replace(query=""))])
+    options: dict[str, Any] = {}
+    if parts.scheme == "sentinel":
+        if "master_name" not in query:
+            raise SettingsError(f"{without_password(url)} names no master: put ?master_name=NAME at its end")
+        options["master_name"] = query["master_name"]
+    if parts.scheme != "rediss":
+        return RedisAddress(plain, options, None)
+    required = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+    if required not in _CERTIFICATES:
+        raise SettingsError(f"ssl_cert_reqs must be none, optional or required, not {query['ssl_cert_reqs']!r}")
+    files = {name: query[name] for name in _TLS_FILES if name in query}
+    return RedisAddress(plain, options, {"ssl_cert_reqs": _CERTIFICATES[required], **files})

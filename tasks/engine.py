@@ -1,0 +1,31 @@
+"""Puts a worker's parts together: the project, the warm pool, the store, and the executor over them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from producer.settings import Settings
+from producer.store.opening import open_store
+from tasks.runtime import Engine
+from workers.executor import Executor
+from workers.pool import AsyncLeanREPLPool
+from workers.project import open_project
+from workers.settings import WorkerSettings
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterator[Engine]:
+    """A pool that is started, and closed when the block is left.
+
+    Raises:
+        SettingsError: the project or the store is not as the settings say.
+        ReplError: no REPL could be started.
+        UnsupportedPlatformError: no REPL is configured and the embedded Lean cannot run here.
+    """
+    project = await asyncio.to_thread(open_project, worker)
+    async with AsyncExitStack() as stack:
+        store = open_store(settings) if settings.store_url else None
+        if store is not None:
+            await stack.enter_async_context(store)
+        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker))
+        yield Executor(pool, store, worker)

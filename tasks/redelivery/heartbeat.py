@@ -1,0 +1,40 @@
+"""Ties the lease keeper to Celery's consumer, which is made anew at every reconnect."""
+
+from typing import Any
+
+from celery import bootsteps
+
+from tasks.redelivery.keeper import Keeper
+from tasks.redelivery.transport import LeaseChannel
+from tasks.runtime import current_runtime
+
+
+class Heartbeat(bootsteps.StartStopStep):
+    """Started with each connection; ended only with the worker, since one that shuts down warmly still holds leases."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **kwargs: Any) -> None:
+        super().__init__(consumer, **kwargs)
+        settings = consumer.app.conf.leanfleet_redelivery
+        self._keeper = Keeper(
+            lease_seconds=settings.lease_seconds,
+            max_lease_seconds=settings.max_lease_seconds,
+            is_healthy=_is_healthy,
+        )
+
+    def start(self, consumer: Any) -> None:
+        channel = consumer.task_consumer.channel
+        if isinstance(channel, LeaseChannel):
+            self._keeper.attach(channel, channel._create_client())  # noqa: SLF001 - the way to a client of its pool
+
+    def stop(self, consumer: Any) -> None:
+        """Nothing: see the class."""
+
+    def shutdown(self, consumer: Any) -> None:  # noqa: ARG002 - Celery's signature
+        self._keeper.stop()
+
+
+def _is_healthy() -> bool:
+    runtime = current_runtime()
+    return runtime is None or runtime.is_responsive()

@@ -1,0 +1,31 @@
+"""How deliveries are leased and how a worker ends."""
+
+import msgspec
+
+from producer.errors import SettingsError
+
+
+class RedeliverySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Table `[redelivery]`, variables `LEANFLEET_REDELIVERY_…`. All workers of a broker should have the same lease."""
+
+    lease_seconds: float = 15.0  # a worker that is silent for this long has lost what it held
+    max_lease_seconds: float = 3600.0  # one delivery's lease is renewed for this long at most: a hung worker's ends too
+    grace_seconds: float = (
+        25.0  # from SIGTERM until what has not finished is handed back; spot notices are 30 s or 2 min
+    )
+    max_deliveries: int = 3  # an operation that takes its REPL or its worker down as often is answered `repl_died`
+
+    def __post_init__(self) -> None:
+        if self.lease_seconds < 1:
+            raise SettingsError(f"lease_seconds must be at least 1, not {self.lease_seconds:g}")
+        if self.max_lease_seconds < self.lease_seconds:
+            raise SettingsError("max_lease_seconds must not be shorter than lease_seconds")
+        if self.grace_seconds < 0:
+            raise SettingsError("grace_seconds cannot be negative")
+        if self.max_deliveries < 1:
+            raise SettingsError("max_deliveries must be at least 1")
+
+    @property
+    def renew_seconds(self) -> float:
+        """How often leases are renewed: two renewals may fail before a lease ends."""
+        return self.lease_seconds / 3

@@ -1,0 +1,236 @@
+"""kombu's Redis transport without its hole: a message is at no moment in a worker's memory alone.
+
+kombu pops a message (BRPOP) and records its delivery in a second step; a worker that dies in between takes the message
+with it, acknowledged late or not. Here it is moved to a list on the server and from there to the leases
+(`tasks.redelivery.scripts`), which are then kept by `tasks.redelivery.keeper`, on the server's clock.
+
+Everything else is kombu's: connections, reconnects, publishing, and the pub/sub channels of remote control. Queues that
+are consumed without acknowledgement (the replies to remote control) are read as kombu does it.
+"""
+
+import logging
+import os
+import re
+import secrets
+import socket
+import time
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from kombu.transport import redis as kombu_redis
+
+from tasks.delivery import LOSSES_HEADER
+from tasks.redelivery import scripts
+from tasks.redelivery.dead import bury
+from tasks.redelivery.keys import QueueKeys
+
+if TYPE_CHECKING:
+    from collections import OrderedDict
+    from collections.abc import Mapping
+
+    import redis
+
+    # What kombu's stubs leave out.
+    class KombuChannel(kombu_redis.Channel):
+        connection_errors: tuple[type[Exception], ...]
+
+        def _create_client(self) -> redis.Redis: ...
+        def _brpop_start(self, timeout: float | None = None) -> None: ...
+        def _brpop_read(self, **options: Any) -> bool: ...
+
+    class KombuQoS(kombu_redis.QoS):
+        channel: "LeaseChannel"
+        _delivered: OrderedDict[str, Any]
+
+        def _flush(self) -> None: ...
+else:
+    KombuChannel, KombuQoS = kombu_redis.Channel, kombu_redis.QoS
+
+logger = logging.getLogger(__name__)
+
+# A consumer that registered longer ago does so again before it takes a message; cheap, and far below every lease.
+_REGISTER_SECONDS = 5.0
+# What kombu and our client write, hex with or without hyphens; scripts.TAKE looks for it in the JSON text.
+_TAG = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class LeaseQoS(KombuQoS):
+    """Deliveries of the leased queue; those of any other queue are kombu's affair."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        if delivery_tag not in self.channel.leased_tags:
+            super().append(message, delivery_tag)
+            return
+        # The server knows it already; this is what `can_consume` counts.
+        super(KombuQoS, self).append(message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        if delivery_tag not in self.channel.leased_tags:
+            super().ack(delivery_tag)
+            return
+        self.channel.acknowledge(delivery_tag)
+        super(KombuQoS, self).ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        if delivery_tag not in self.channel.leased_tags:
+            super().reject(delivery_tag, requeue=requeue)
+            return
+        if requeue:
+            self.channel.hand_back(delivery_tag)
+        else:
+            self.channel.acknowledge(delivery_tag)
+        super(KombuQoS, self).ack(delivery_tag)
+
+    def restore_unacked(self, client: Any = None) -> None:
+        self._flush()
+        for tag in list(self._delivered):
+            if tag in self.channel.leased_tags:
+                self.channel.hand_back(tag)
+                del self._delivered[tag]
+        super().restore_unacked(client)
+
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the keeper sweeps, in a thread that a busy event loop cannot hold up."""
+
+
+class LeaseChannel(KombuChannel):
+    """A channel that consumes at most one queue with acknowledgement, by BLMOVE and leases."""
+
+    QoS = LeaseQoS
+    # Priorities would need a list for each, and BLMOVE takes from one only.
+    priority_steps = [0]  # noqa: RUF012 - kombu's type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.keys: QueueKeys | None = None
+        self.consumer_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        # What this channel holds. Written by the event loop (added) and by acknowledging threads (discarded).
+        self.leased_tags: set[str] = set()
+        self._registered_at = float("-inf")
+        super().__init__(*args, **kwargs)
+        client = self._create_client()
+        self._register_consumer = client.register_script(scripts.REGISTER)
+        self._take = client.register_script(scripts.TAKE)
+        self._untake = client.register_script(scripts.UNTAKE)
+        self._ack = client.register_script(scripts.ACK)
+        self._hand_back = client.register_script(scripts.HAND_BACK)
+
+    @property
+    def taken(self) -> str:
+        return self._keys().taken(self.consumer_id)
+
+    def _keys(self) -> QueueKeys:
+        if self.keys is None:
+            raise ValueError("this channel consumes no queue with leases")
+        return self.keys
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
+        if not no_ack:
+            if self.keys is not None and self.keys.queue != queue:
+                raise ValueError(
+                    f"a worker consumes one queue, not {self.keys.queue!r} and {queue!r}: start one for each"
+                )
+            self.keys = QueueKeys.of(queue)
+        return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    def acknowledge(self, tag: str) -> None:
+        """Let go of a delivery whose result is stored. Safe in any thread."""
+        keys = self._keys()
+        with self.conn_or_acquire() as client:
+            self._ack(keys=[keys.leased, keys.leases, keys.losses], args=[tag], client=client)
+        self.leased_tags.discard(tag)
+
+    def hand_back(self, tag: str, *, front: bool = True) -> None:
+        """Let another worker have it. Safe in any thread."""
+        keys = self._keys()
+        with self.conn_or_acquire() as client:
+            self._hand_back(
+                keys=[keys.leased, keys.leases, keys.queue],
+                args=[tag, "1" if front else "0"],
+                client=client,
+            )
+        self.leased_tags.discard(tag)
+
+    def _leased_queue_is_consumed(self) -> bool:
+        return self.keys is not None and self.keys.queue in self._active_queues
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        if not self._leased_queue_is_consumed():
+            super()._brpop_start(timeout)
+            return
+        keys, now = self._keys(), time.monotonic()
+        if now - self._registered_at > _REGISTER_SECONDS:
+            self._register_consumer(keys=[keys.consumers], args=[self.taken], client=self.client)
+            self._registered_at = now
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = now
+        wait_seconds = self.brpop_timeout if timeout is None else timeout
+        self.client.connection.send_command("BLMOVE", keys.queue, self.taken, "RIGHT", "LEFT", wait_seconds)
+
+    def _brpop_read(self, **options: Any) -> bool:
+        # The queue may have been cancelled since the BLMOVE was sent, so what was sent decides.
+        if self.keys is None:
+            return bool(super()._brpop_read(**options))
+        try:
+            try:
+                message = self.client.parse_response(self.client.connection, "BLMOVE", **options)
+                if message is None:
+                    raise Empty
+                return self._receive_message(message)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+        finally:
+            self._in_poll = None
+
+    def _receive_message(self, raw: bytes) -> bool:
+        """Lease what is in the `taken` list, and deliver it."""
+        keys = self._keys()
+        if not self._leased_queue_is_consumed():
+            self._untake(keys=[self.taken, keys.queue], client=self.client)
+            raise Empty
+        try:
+            payload = msgspec.json.decode(raw)
+            tag = _tag(payload)
+        except (msgspec.DecodeError, LookupError, TypeError) as error:
+            logger.error(  # noqa: TRY400 - its traceback says nothing more
+                "a message that is none was put among the dead letters of %s: %s", keys.queue, error
+            )
+            bury(self.client, keys.queue, message=raw, reason=f"not a message: {error}")
+            self.client.lrem(self.taken, 1, raw)
+            raise Empty from error
+        losses = self._take(
+            keys=[self.taken, keys.leased, keys.leases, keys.losses, keys.queue], args=[tag], client=self.client
+        )
+        if losses is None:
+            raise Empty
+        self.leased_tags.add(tag)
+        if losses:
+            payload["headers"][LOSSES_HEADER] = losses
+            payload["properties"]["delivery_info"]["redelivered"] = True
+        self.connection._deliver(payload, keys.queue)  # noqa: SLF001 - as the method that this one replaces does
+        return True
+
+
+class SentinelLeaseChannel(LeaseChannel, kombu_redis.SentinelChannel):
+    """The same, at the master that Sentinel names."""
+
+
+class Transport(kombu_redis.Transport):
+    """For `redis://` and `rediss://`."""
+
+    Channel = LeaseChannel
+
+
+class SentinelTransport(kombu_redis.SentinelTransport):
+    """For `sentinel://`."""
+
+    Channel = SentinelLeaseChannel
+
+
+def _tag(payload: "Mapping[str, Any]") -> str:
+    tag = payload["properties"]["delivery_tag"]
+    payload["headers"], payload["properties"]["delivery_info"]  # raise now when they are missing
+    if not isinstance(tag, str) or not _TAG.fullmatch(tag):
+        raise TypeError("its delivery tag is not of letters, digits and hyphens")
+    return tag

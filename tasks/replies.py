@@ -1,0 +1,96 @@
+"""Sends replies to producers, many in one round trip, and lets nobody go on before a reply is stored."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from producer.backoff import Outage
+from producer.keys import REPLY_TTL_SECONDS, reply_key
+
+logger = logging.getLogger(__name__)
+
+# One round trip's worth at most; a larger one would hold up the server and this worker's loop.
+_MAX_BATCH = 256
+
+
+class _Pending(NamedTuple):
+    key: str
+    data: bytes
+    stored: asyncio.Future[None]
+
+
+class ReplySender:
+    """Collects what threads of work want to send while the last batch is on its way: one connection, little waiting."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._pending: list[_Pending] = []
+        self._wake = asyncio.Event()
+        self._outage = Outage("sending replies", logger)
+
+    async def send(self, producer_id: str, data: bytes) -> None:
+        """Return when the reply is stored; while the server is away, that is when it is back.
+
+        Cancelling gives up waiting; the reply may still be sent.
+        """
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Pending(reply_key(producer_id), data, stored))
+        self._wake.set()
+        await stored
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["ReplySender"]:
+        """Sends until the block is left; what is unsent then is cancelled."""
+        task = asyncio.create_task(self._run(), name="replies")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            for each in self._pending:
+                each.stored.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            # Who stopped waiting (a drain gave the delivery back) needs no reply from here.
+            self._pending = [each for each in self._pending if not each.stored.done()]
+            batch = self._pending[:_MAX_BATCH]
+            if not batch:
+                self._wake.clear()
+                continue
+            try:
+                refused = await self._store(batch)
+            except (RedisError, OSError) as error:
+                await self._outage.wait(error)
+                continue
+            self._outage.over()
+            del self._pending[: len(batch)]
+            for each in batch:
+                if each.key in refused:
+                    logger.error("a reply to %s cannot be stored and is dropped: %s", each.key, refused[each.key])
+                if not each.stored.done():
+                    each.stored.set_result(None)
+
+    async def _store(self, batch: list[_Pending]) -> dict[str, ResponseError]:
+        """Store all; returns the keys that refuse replies for ever. Raises when trying again can help."""
+        by_key: dict[str, list[bytes]] = {}
+        for each in batch:
+            by_key.setdefault(each.key, []).append(each.data)
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key, replies in by_key.items():
+                pipeline.rpush(key, *replies)
+                pipeline.expire(key, REPLY_TTL_SECONDS)
+            answers = await pipeline.execute(raise_on_error=False)
+        refused = {}
+        for key, answer in zip(by_key, answers[::2], strict=True):
+            if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
+                refused[key] = answer
+            elif isinstance(answer, Exception):
+                raise answer
+        return refused

@@ -1,0 +1,56 @@
+"""Which calls their producers gave up: they are dropped before they start."""
+
+import asyncio
+import logging
+import time
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from producer.backoff import Outage
+from producer.keys import REVOKED, REVOKED_TTL_SECONDS
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+# Entries are scored by their producers' clocks: read again what is up to so much older than the newest seen.
+_CLOCK_SKEW_SECONDS = 120.0
+
+
+class Revocations:
+    """A copy of the set on the server, at most `POLL_SECONDS` old; asking it costs no round trip."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._expiries: dict[str, float] = {}
+        self._newest = 0.0
+
+    def __contains__(self, call_id: str) -> bool:
+        return call_id in self._expiries
+
+    async def run(self) -> None:
+        """Keep up with the server until cancelled."""
+        outage = Outage("reading revocations", logger)
+        while True:
+            try:
+                await self.poll()
+            except (RedisError, OSError) as error:
+                await outage.wait(error)
+                continue
+            outage.over()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def poll(self) -> None:
+        """Read what is new, once; forget what is too old to matter. Raises what redis-py raises."""
+        oldest = max(self._newest - _CLOCK_SKEW_SECONDS, 0.0)
+        found = cast(
+            "list[tuple[bytes, float]]",
+            await self._redis.zrangebyscore(REVOKED, oldest, "+inf", withscores=True),
+        )
+        for member, expiry in found:
+            self._expiries[member.decode()] = expiry
+            self._newest = max(self._newest, expiry)
+        horizon = time.time() - REVOKED_TTL_SECONDS
+        for call_id in [call_id for call_id, expiry in self._expiries.items() if expiry < horizon]:
+            del self._expiries[call_id]

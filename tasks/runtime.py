@@ -1,0 +1,214 @@
+"""What all threads of a worker process share: one event loop that holds the REPL pool and carries out operations."""
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from producer.connection import open_redis
+from producer.errors import LeanFleetError
+from producer.operation import AnyOperation
+from producer.outcome import Outcome
+from producer.reply import Reply, encode_reply, failure
+from producer.result import AnyResult
+from tasks.delivery import Delivery
+from tasks.replies import ReplySender
+from tasks.revocations import Revocations
+
+logger = logging.getLogger(__name__)
+
+# The loop only ever waits; a worker whose loop did not turn for so long will not finish anything.
+_RESPONSIVE_SECONDS = 30.0
+_CLOSE_SECONDS = 15.0
+
+
+class ReleasedError(LeanFleetError):
+    """The worker is ending and did not finish this operation: its delivery goes to another one."""
+
+
+class Engine(Protocol):
+    """The part that knows of Lean; see `workers.executor`."""
+
+    async def execute(self, operation: AnyOperation) -> AnyResult: ...
+
+
+OpenEngine = Callable[[], AbstractAsyncContextManager[Engine]]
+
+
+class _Parts(NamedTuple):
+    engine: Engine
+    replies: ReplySender
+    revoked: Revocations
+
+
+_Work = Callable[[_Parts], Coroutine[Any, Any, AnyResult]]
+
+
+class Runtime:
+    """Started and closed by the worker's life cycle; `execute` is for its threads."""
+
+    def __init__(self, open_engine: OpenEngine, *, reply_url: str) -> None:
+        self._open_engine = open_engine
+        self._reply_url = reply_url
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._run, name="leanfleet-loop", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._running: set[asyncio.Task[AnyResult]] = set()
+        self._closing = False
+        self._turned_at = time.monotonic()
+        self._parts: _Parts | None = None
+
+    def __repr__(self) -> str:
+        state = "closing" if self._closing else "running" if self._started.done() else "starting"
+        return f"<Runtime {state}, {len(self._running)} operations, {self._parts.engine if self._parts else None!r}>"
+
+    def start(self) -> None:
+        """Return when the engine takes operations; raise what opening it raised."""
+        self._thread.start()
+        self._started.result()
+
+    def close(self) -> None:
+        """Release what still runs and close the engine. Safe to call twice, and when it never started."""
+        self.release()
+        if self._loop is not None and self._stopping is not None:
+            self._call_soon(self._stopping.set)
+        if self._thread.is_alive():
+            self._thread.join(timeout=_CLOSE_SECONDS)
+            if self._thread.is_alive():
+                logger.error("the REPL pool did not close within %g s: leaving it to the guard", _CLOSE_SECONDS)
+
+    def release(self) -> None:
+        """Stop all that runs: each `execute` raises ReleasedError, now and from now on."""
+        self._closing = True
+        self._call_soon(self._cancel_all)
+
+    def is_responsive(self) -> bool:
+        return time.monotonic() - self._turned_at < _RESPONSIVE_SECONDS
+
+    def is_revoked(self, call_id: str) -> bool:
+        return self._parts is not None and call_id in self._parts.revoked
+
+    def execute(self, operation: AnyOperation, delivery: Delivery) -> AnyResult:
+        """Carry out the operation; when this returns, the reply is stored where its caller will find it.
+
+        Raises:
+            ReleasedError: the worker is ending.
+        """
+        return self._await(lambda parts: self._execute(parts, operation, delivery))
+
+    def answer(self, result: AnyResult, delivery: Delivery) -> AnyResult:
+        """Store a reply without running anything. Raises as `execute` does."""
+        return self._await(lambda parts: self._answer(parts, result, delivery))
+
+    def _await(self, work: _Work) -> AnyResult:
+        if self._closing or self._loop is None or self._parts is None:
+            raise ReleasedError("the worker is ending")
+        coroutine = self._tracked(self._parts, work)
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop was closed just now
+            coroutine.close()
+            raise ReleasedError("the worker is ending") from None
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise ReleasedError("the worker is ending") from None
+
+    async def _tracked(self, parts: _Parts, work: _Work) -> AnyResult:
+        task = asyncio.create_task(work(parts))
+        self._running.add(task)
+        try:
+            if self._closing:
+                task.cancel()
+            return await task
+        finally:
+            self._running.discard(task)
+
+    def _call_soon(self, callback: Callable[[], object]) -> None:
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # the loop is closed: there is nothing left to tell
+            return
+
+    def _cancel_all(self) -> None:
+        for task in list(self._running):
+            task.cancel()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:  # this thread is the worker; its end must not go unnoticed
+            if not self._started.done():
+                self._started.set_exception(error)
+            else:
+                logger.critical("the event loop of this worker broke down: ending it", exc_info=error)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            redis = open_redis(self._reply_url)
+            stack.push_async_callback(redis.aclose)
+            replies = await stack.enter_async_context(ReplySender(redis).running())
+            revoked = Revocations(redis)
+            background = [asyncio.create_task(revoked.run()), asyncio.create_task(self._turn())]
+            stack.push_async_callback(_cancelled, background)
+            engine = await stack.enter_async_context(self._open_engine())
+            self._parts = _Parts(engine, replies, revoked)
+            self._started.set_result(None)
+            await self._stopping.wait()
+            self._cancel_all()
+            if self._running:
+                await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
+
+    async def _turn(self) -> None:
+        while True:
+            self._turned_at = time.monotonic()
+            await asyncio.sleep(1.0)
+
+    async def _execute(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
+        taken_at = time.time()
+        try:
+            result = await parts.engine.execute(operation)
+        except Exception:
+            logger.exception("a bug: operation %s (%s) raised", delivery.id, operation.kind)
+            result = failure(operation, Outcome.REPL_DIED, "an internal error of the worker; its log says more")
+        queued = max(0.0, taken_at - delivery.call.enqueued_at) if delivery.call is not None else 0.0
+        timing = msgspec.structs.replace(result.timing, queued_seconds=queued)
+        return await self._answer(parts, msgspec.structs.replace(result, timing=timing), delivery)
+
+    async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery) -> AnyResult:
+        result = msgspec.structs.replace(result, worker=delivery.worker, attempt=delivery.attempt)
+        if delivery.call is not None:
+            await parts.replies.send(delivery.call.reply_to, encode_reply(Reply(call_id=delivery.id, result=result)))
+        return result
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+_current: Runtime | None = None
+
+
+def current_runtime() -> Runtime | None:
+    """This process's runtime, while the worker runs."""
+    return _current
+
+
+def set_current_runtime(runtime: Runtime | None) -> None:
+    global _current  # noqa: PLW0603 - Celery gives its tasks no other way to find what the worker has started
+    _current = runtime
