@@ -19,6 +19,9 @@ import msgspec
 
 from workers.scaling.snapshot import Machine, MachineState, Offer, Service, Snapshot
 
+# The rest of the time is for what no plan knows: reports on their way, the time between two decisions, slow boots.
+PLANNED_SHARE = 0.95
+
 
 class PolicySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator decides. Everything else is measured."""
@@ -29,9 +32,10 @@ class PolicySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     busy_share: float = 0.9
     min_machines: int = 0
     max_machines: int = 100
-    # What an operation is taken to last before any was measured, and how many measured ones outweigh that.
-    assumed_service_seconds: float = 1.0
-    assumed_samples: float = 20.0
+    # What an operation is taken to last before any was measured, and how many measured ones weigh as much. Too low costs
+    # one more boot time until the measured value is acted upon; too high costs machines that are not needed.
+    assumed_service_seconds: float = 0.1
+    assumed_samples: float = 5.0
     # A machine is not started for less work than this, unless there is no other.
     useful_seconds: float = 60.0
 
@@ -142,11 +146,11 @@ def _outlook(snapshot: Snapshot, settings: PolicySettings, fleet: Sequence[Machi
     demands = []
     for cohort in snapshot.queue:
         work += sum(count * means.get(kind, typical) for kind, count in cohort.operations.items())
-        due = settings.clear_within_seconds - cohort.age_seconds - tail
+        due = PLANNED_SHARE * settings.clear_within_seconds - cohort.age_seconds - tail
         # What is late already is due as soon as a new machine can have done something for it.
         demands.append(_Demand(work, max(due, shortest)))
     if not demands:
-        demands.append(_Demand(work, max(settings.clear_within_seconds - tail, shortest)))
+        demands.append(_Demand(work, max(PLANNED_SHARE * settings.clear_within_seconds - tail, shortest)))
     preemptions_per_second = snapshot.preemptions_per_machine_hour / 3600
     return _Outlook(
         demands=tuple(demands),
@@ -286,8 +290,11 @@ def _wanted(snapshot: Snapshot, settings: PolicySettings, outlook: _Outlook, fle
 
 
 def _hold_seconds(snapshot: Snapshot, settings: PolicySettings) -> float:
-    """How long an idle machine is kept: no longer than a new one's boot, nor than a busy share of 90 % can bear."""
-    return min(snapshot.boot_seconds, (1 - settings.busy_share) * settings.clear_within_seconds)
+    """How long an idle machine is kept: no longer than the boot that it saves, nor than the busy share can bear.
+
+    Half of the idle time that `busy_share` allows in one clearing is for this; the other half is for stragglers.
+    """
+    return min(snapshot.boot_seconds, (1 - settings.busy_share) * settings.clear_within_seconds / 2)
 
 
 def _held(snapshot: Snapshot, settings: PolicySettings, fleet: Sequence[Machine]) -> int:
