@@ -111,6 +111,10 @@ class ReplDiedError(ReplError):
     """The process ended, or its answer was not in the protocol. The message ends with the tail of its stderr."""
 
 
+class HeaderError(LeanFleetError):
+    """Lean cannot import the header, because a module is not there: the text's own fault. The message is Lean's own."""
+
+
 class PoolClosedError(ReplError):
     """The pool takes no more work: it is closing or closed."""
 

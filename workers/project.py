@@ -1,0 +1,114 @@
+"""The Lean that a worker runs, and the fingerprint by which states know whether they belong to it.
+
+Two machines with the same fingerprint can restore each other's states: same toolchain, same REPL, same packages. The
+project's own sources are not part of it; a project that is imported from must be a package under a revision.
+"""
+
+import hashlib
+import platform
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from producer.errors import SettingsError
+from workers.protocol import get_adapter
+from workers.settings import WorkerSettings
+
+# What decides which modules an import finds, and what is in them.
+_PROJECT_FILES = ("lean-toolchain", "lake-manifest.json", "lakefile.toml", "lakefile.lean")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeanProject:
+    """What is run as a REPL, where, in which protocol (`workers.protocol`), and its fingerprint."""
+
+    command: tuple[str, ...]
+    directory: Path | None
+    adapter: str
+    fingerprint: str
+
+
+def open_project(settings: WorkerSettings) -> LeanProject:
+    """The project that the settings name: a REPL of the user's, else the embedded Lean.
+
+    Blocks: the embedded Lean is built at its first use, which takes some seconds.
+
+    Raises:
+        SettingsError: the command, the directory or the adapter is not there.
+        UnsupportedPlatformError: there is no embedded Lean for this machine.
+    """
+    if settings.repl_command:
+        directory = Path(settings.project_directory).expanduser() if settings.project_directory else None
+        return repl_project(shlex.split(settings.repl_command), directory, adapter=settings.adapter or "community")
+    if settings.project_directory or settings.adapter:
+        raise SettingsError("project_directory and adapter say how to run a repl_command, which is not set")
+    return embedded_project()
+
+
+def repl_project(command: list[str], directory: Path | None, *, adapter: str = "community") -> LeanProject:
+    """A REPL of the user's.
+
+    Args:
+        command: the program and its arguments, such as `lake env /opt/repl/repl`; relative paths are meant from `directory`.
+        directory: where it is run, a lake project as a rule; None: the working directory.
+        adapter: the protocol that it speaks.
+
+    Raises:
+        SettingsError: the command, the directory or the adapter is not there.
+    """
+    get_adapter(adapter)
+    directory = directory.resolve() if directory is not None else Path.cwd()
+    if not directory.is_dir():
+        raise SettingsError(f"the project directory {directory} is not there")
+    if not command:
+        raise SettingsError("repl_command is empty")
+    program = directory / command[0] if "/" in command[0] else Path(command[0])
+    if shutil.which(program) is None:
+        raise SettingsError(
+            f"cannot run {command[0]!r}: no such program on the PATH or in {directory}. Install it, or set repl_command"
+        )
+    # The REPL's binary is one of the words: `lake env /opt/repl/repl`. What the PATH finds is the toolchain's affair.
+    words = {word: _file_hash(directory / word) for word in command if (directory / word).is_file()}
+    files = {name: _file_hash(directory / name) for name in _PROJECT_FILES if (directory / name).is_file()}
+    return LeanProject(
+        command=tuple(command),
+        directory=directory,
+        adapter=adapter,
+        fingerprint=fingerprint({"adapter": adapter, "command": words or {"name": command[-1]}, "project": files}),
+    )
+
+
+def embedded_project() -> LeanProject:
+    """The embedded Lean; built now if this user has never run it.
+
+    Raises:
+        UnsupportedPlatformError: there is none for this machine.
+        EmbeddedLeanError: its library is missing, or the core could not be built.
+    """
+    # A worker with a REPL of its own needs none of it.
+    from workers.embedded.build import ensure_core  # noqa: PLC0415
+
+    core = ensure_core()
+    return LeanProject(
+        # -P: the working directory may hold another `workers`.
+        command=(sys.executable, "-P", "-m", "workers.embedded"),
+        directory=None,
+        adapter="embedded",
+        fingerprint=fingerprint({"adapter": "embedded", "core": core.key, "library": _file_hash(core.library)}),
+    )
+
+
+def fingerprint(parts: Mapping[str, object]) -> str:
+    """A short name for what `parts` and the machine's architecture say; equal for equal parts. 128 bits, in hex."""
+    canonical = msgspec.json.encode({"machine": platform.machine(), "parts": parts}, order="sorted")
+    return hashlib.sha256(canonical).hexdigest()[:32]
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,95 @@
+"""The protocol of leanprover-community/repl, v4.10 to v4.33: a JSON object on one line, a blank line; JSON back, a blank line.
+
+v4.9 buffers its replies when its output is a pipe, so that they never arrive; it is not supported. Fields that a version
+does not know are ignored by it, and fields that came later are optional here.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from workers.framing import BlankLineFramer, Framer
+from workers.protocol.adapter import UnreadableReplyError
+from workers.protocol.requests import (
+    Command,
+    PickleEnvironment,
+    PickleProofState,
+    Request,
+    Tactic,
+    UnpickleEnvironment,
+    UnpickleProofState,
+)
+from workers.protocol.responses import CommandResponse, ErrorResponse, Response, TacticResponse
+
+R = TypeVar("R", bound=Response)
+
+_encode = msgspec.json.Encoder().encode
+_decode_command = msgspec.json.Decoder(CommandResponse).decode
+_decode_tactic = msgspec.json.Decoder(TacticResponse).decode
+_decode_error = msgspec.json.Decoder(ErrorResponse).decode
+
+
+def _command(request: Command) -> dict[str, object]:
+    fields: dict[str, object] = {"cmd": request.code}
+    if request.environment is not None:
+        fields["env"] = request.environment
+    if request.all_tactics:
+        fields["allTactics"] = True
+    if request.root_goals:
+        fields["rootGoals"] = True
+    if request.infotree is not None:
+        fields["infotree"] = request.infotree
+    return fields
+
+
+def _unpickle_proof_state(request: UnpickleProofState) -> dict[str, object]:
+    fields: dict[str, object] = {"unpickleProofStateFrom": str(request.path)}
+    if request.environment is not None:
+        fields["env"] = request.environment
+    return fields
+
+
+# By the request's class: its fields on the wire, and how its reply is read.
+_FIELDS: dict[type[Request[Any]], Callable[[Any], dict[str, object]]] = {
+    Command: _command,
+    Tactic: lambda request: {"tactic": request.tactic, "proofState": request.proof_state},
+    PickleEnvironment: lambda request: {"env": request.environment, "pickleTo": str(request.path)},
+    PickleProofState: lambda request: {"proofState": request.proof_state, "pickleTo": str(request.path)},
+    UnpickleEnvironment: lambda request: {"unpickleEnvFrom": str(request.path)},
+    UnpickleProofState: _unpickle_proof_state,
+}
+_DECODERS: dict[type[Request[Any]], Callable[[bytes], Response]] = {
+    Command: _decode_command,
+    Tactic: _decode_tactic,
+    PickleEnvironment: _decode_command,
+    PickleProofState: _decode_tactic,
+    UnpickleEnvironment: _decode_command,
+    UnpickleProofState: _decode_tactic,
+}
+
+
+class CommunityAdapter:
+    """Requests by the shapes of the community REPL; of several that fit it takes the first, so each has its own here."""
+
+    name = "community"
+
+    def framer(self, max_bytes: int) -> Framer:
+        return BlankLineFramer(max_bytes)
+
+    def import_header(self, header: str) -> Command | None:
+        # An empty command without an environment imports what every Lean file imports, once instead of at every call.
+        return Command(code=header)
+
+    def encode(self, request: Request[R]) -> bytes:
+        # JSON has no raw line break, hence the frame has exactly one line and one blank line: one more would be fatal.
+        return _encode(_FIELDS[type(request)](request)) + b"\n\n"
+
+    def decode(self, request: Request[R], frame: bytes) -> R | ErrorResponse:
+        try:
+            return cast("R", _DECODERS[type(request)](frame))
+        except msgspec.DecodeError as error:
+            try:
+                return _decode_error(frame)
+            except msgspec.DecodeError:
+                raise UnreadableReplyError(str(error)) from None

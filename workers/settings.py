@@ -1,0 +1,55 @@
+"""What can be set on a worker machine: table `[worker]` of the settings file, variables `LEANFLEET_WORKER_*`."""
+
+import os
+
+import msgspec
+
+from producer.errors import SettingsError
+
+
+class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How many REPLs are kept, and when one is let go. The defaults suit short proofs with Mathlib."""
+
+    size: int = 0  # REPLs that work at the same time; 0: as many as this process may use cores
+    spares: int = 1  # warm REPLs beyond these, so that one that is killed is replaced at once
+    header: str = ""  # what the first REPLs import, before anyone asks: "import Mathlib; import Aesop"
+    start_timeout_seconds: float = 180.0  # for one start, imports included; Mathlib from a cold disk takes a minute
+    start_patience_seconds: float = 30.0  # how long a caller waits while starts fail, before it gets the failure
+    backoff_first_seconds: float = 0.25
+    backoff_most_seconds: float = 30.0
+    cancel_grace_seconds: float = 1.0  # for the reply to a cancelled request, before its REPL is killed
+    close_timeout_seconds: float = 30.0  # for leases to end, when the pool is closed
+    recycle_memory_bytes: int = 3 * 1024**3  # a REPL frees nothing: above this it is replaced when it is idle
+    recycle_uses: int = 20_000
+    recycle_age_seconds: float = 6 * 3600.0
+    states_per_repl: int = 512  # how many states of one REPL are remembered
+    max_reply_bytes: int = 64 * 1024**2
+    stderr_tail_bytes: int = 8 * 1024
+    data_limit_bytes: int = 0  # RLIMIT_DATA for a REPL, a backstop between two looks at its memory; 0: none
+
+    def __post_init__(self) -> None:
+        if self.size < 0 or self.spares < 0:
+            raise SettingsError("size and spares of the pool cannot be negative")
+        for name in ("start_timeout_seconds", "recycle_memory_bytes", "recycle_uses", "states_per_repl"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"{name} must be positive, not {getattr(self, name)}")
+
+    @property
+    def repls(self) -> int:
+        """How many REPLs work at the same time."""
+        return self.size or usable_cores()
+
+
+class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
+    """All of a worker's settings."""
+
+    repl_command: str = ""  # as in a shell, without one: "lake env /opt/repl/repl"; empty: the embedded Lean
+    project_directory: str = ""  # where it is run: the lake project
+    adapter: str = ""  # the protocol it speaks; empty: the community REPL's
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which in a container or under taskset are fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,18 @@
+"""The scripted REPL as a project, so that a pool runs it in place of Lean."""
+
+import sys
+from pathlib import Path
+
+from workers.project import LeanProject, fingerprint
+
+_SCRIPT = Path(__file__).with_name("scripted.py")
+
+
+def scripted_project(*options: str) -> LeanProject:
+    """A project whose REPL knows no Lean and does as it is told; `workers.testing.scripted` says what, and its options."""
+    return LeanProject(
+        command=(sys.executable, "-I", "-S", str(_SCRIPT), *options),
+        directory=None,
+        adapter="community",
+        fingerprint=fingerprint({"scripted": options}),
+    )
