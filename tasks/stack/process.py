@@ -37,6 +37,8 @@ class LocalProcess:
         self._environ = environ
         self._directory = directory
         self._popen: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+        self._asked = False
 
     @property
     def pid(self) -> int | None:
@@ -69,6 +71,7 @@ class LocalProcess:
         try:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             with self.log_path.open("ab") as log:
+                self._log_start, self._asked = log.tell(), False
                 self._popen = subprocess.Popen(
                     [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *self.command],
                     stdin=subprocess.DEVNULL,
@@ -80,6 +83,10 @@ class LocalProcess:
                 )
         except OSError as error:
             raise StackError(f"cannot start {self.name}: {error}") from error
+
+    def wait_ready(self) -> None:
+        """Return when it does what it is for; raise StackError when it does not come that far."""
+        raise NotImplementedError
 
     def wait_until(self, is_ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Return when `is_ready()`; it is asked again and again.
@@ -96,8 +103,9 @@ class LocalProcess:
             time.sleep(_POLL_SECONDS)
 
     def log(self) -> str:
+        """What it wrote since its last start."""
         try:
-            return self.log_path.read_text(encoding="utf-8", errors="replace")
+            return self.log_path.read_bytes()[self._log_start :].decode("utf-8", errors="replace")
         except FileNotFoundError:
             return ""
 
@@ -113,12 +121,18 @@ class LocalProcess:
         except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
             return
 
+    def ask_to_end(self) -> None:
+        """SIGTERM for the leader, once: for a worker a second one means now."""
+        if self._popen is not None and self.running and not self._asked:
+            self._asked = True
+            self._popen.send_signal(signal.SIGTERM)
+
     def stop(self, *, grace_seconds: float = 5.0) -> int | None:
         """Ask it to end, then end it; returns its exit code. May be called at any time and any number of times."""
         if self._popen is None:
             return None
         if self.running:
-            self._popen.send_signal(signal.SIGTERM)
+            self.ask_to_end()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(grace_seconds)
         return self.kill()
@@ -129,3 +143,12 @@ class LocalProcess:
             return None
         self.signal(signal.SIGKILL)
         return self._popen.wait()
+
+
+def stop_together(processes: Sequence[LocalProcess], *, grace_seconds: float = 5.0) -> None:
+    """Ask all of them to end at the same time, then wait for each. What fails for one does not spare the others."""
+    for process in processes:
+        process.ask_to_end()
+    deadline = time.monotonic() + grace_seconds
+    for process in processes:
+        process.stop(grace_seconds=max(0.0, deadline - time.monotonic()))

@@ -1,9 +1,7 @@
 """An S3 server of our own, with a bucket in it."""
 
 import json
-import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -158,8 +156,3 @@ class Seaweed(LocalProcess):
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
-
-
-def with_environ(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with `extra`."""
-    return {**os.environ, **extra}

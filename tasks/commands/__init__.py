@@ -1,0 +1,12 @@
+"""The commands of `leanfleet` that need Celery or start servers."""
+
+import typer
+
+from tasks.commands.doctor import doctor
+from tasks.commands.up import up
+from tasks.commands.worker import worker
+
+app = typer.Typer()
+app.command()(up)
+app.command()(worker)
+app.command()(doctor)

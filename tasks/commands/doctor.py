@@ -1,0 +1,148 @@
+"""`leanfleet doctor`: what is found, what is missing, and how to get it."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from producer.errors import LeanFleetError
+from producer.operation import RunCode
+from producer.settings import Settings, load_section, load_settings, without_password
+from producer.store.opening import open_store
+from tasks.redelivery.settings import RedeliverySettings
+from tasks.requirements import Finding, Level, check_server, installed_packages, judge_packages
+from tasks.stack.binaries import find_seaweed, find_valkey
+from workers.settings import WorkerSettings
+
+ALL_FINE = 0
+SOMETHING_MISSING = 1
+_TRIAL = RunCode(code="theorem leanfleet_doctor : True := True.intro", timeout_seconds=60)
+_NO_SUCH_BLOB = "0" * 64
+_STYLES = {Level.FINE: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.ERROR: ("missing", "red")}
+
+
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each finding.")] = False
+) -> None:
+    """Look at everything that a fleet needs, from here: packages, broker, store, Lean.
+
+    Exit codes: 0 nothing is missing (there may be warnings); 1 something is.
+    """
+    findings = asyncio.run(examine())
+    if as_json:
+        for finding in findings:
+            typer.echo(msgspec.json.encode(finding).decode())
+    else:
+        _print(findings)
+    sys.exit(SOMETHING_MISSING if any(finding.level is Level.ERROR for finding in findings) else ALL_FINE)
+
+
+async def examine() -> list[Finding]:
+    """All findings, each part looked at for itself: what is wrong with one hides nothing of the others."""
+    findings = judge_packages(installed_packages())
+    try:
+        settings = load_settings()
+        worker = load_section("worker", WorkerSettings)
+        load_section("redelivery", RedeliverySettings)
+    except LeanFleetError as error:
+        return [*findings, Finding(level=Level.ERROR, subject="settings", found="wrong", advice=error.message)]
+    findings += await _look("broker", lambda: _broker(settings))
+    findings += await _look("store", lambda: _store(settings))
+    findings += await _look("Lean", lambda: _lean(settings, worker))
+    findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
+    return findings
+
+
+async def _look(subject: str, look: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    try:
+        return await look()
+    except LeanFleetError as error:
+        return [Finding(level=Level.ERROR, subject=subject, found="not usable", advice=error.message)]
+
+
+async def _broker(settings: Settings) -> list[Finding]:
+    if not settings.broker_url:
+        return [
+            Finding(
+                level=Level.WARNING,
+                subject="broker",
+                found="none is configured",
+                advice="set LEANFLEET_BROKER_URL; `leanfleet up` starts one here, and `leanfleet check` does without",
+            )
+        ]
+    if urlsplit(settings.broker_url).scheme in ("redis", "rediss", "sentinel"):
+        return await check_server(settings.broker_url)
+    found = await asyncio.to_thread(_amqp, settings.broker_url)
+    replies = await check_server(settings.reply_url)
+    return [found, *(msgspec.structs.replace(each, subject=f"replies: {each.subject}") for each in replies)]
+
+
+def _amqp(url: str) -> Finding:
+    import kombu  # noqa: PLC0415 - slow to load, and for this alone
+
+    try:
+        with kombu.Connection(url, connect_timeout=5) as connection:
+            connection.connect()
+            properties = connection.connection.server_properties
+    except Exception as error:  # noqa: BLE001 - py-amqp and the socket raise a dozen kinds; each means the same here
+        return Finding(
+            level=Level.ERROR, subject="broker", found="not reachable", advice=f"{without_password(url)}: {error}"
+        )
+    found = f"{properties.get('product')} {properties.get('version')} at {without_password(url)}"
+    return Finding(level=Level.FINE, subject="broker", found=found)
+
+
+async def _store(settings: Settings) -> list[Finding]:
+    if not settings.store_url:
+        return [
+            Finding(
+                level=Level.WARNING,
+                subject="store",
+                found="none is configured",
+                advice="states are then restored by replay alone: set LEANFLEET_STORE_URL to s3://… or file:///…",
+            )
+        ]
+    async with open_store(settings) as store:
+        await store.exists(_NO_SUCH_BLOB)
+        return [Finding(level=Level.FINE, subject="store", found=f"{store.url} answers")]
+
+
+async def _lean(settings: Settings, worker: WorkerSettings) -> list[Finding]:
+    from tasks.engine import open_engine  # noqa: PLC0415 - loads all of the pool
+
+    what = worker.repl_command or "the embedded Lean (core library only, no Mathlib)"
+    without_store = msgspec.structs.replace(settings, store_url="")
+    async with open_engine(without_store, msgspec.structs.replace(worker, size=1, spares=0)) as engine:
+        started = time.monotonic()
+        result = await engine.execute(_TRIAL)
+        took = (time.monotonic() - started) * 1000
+    if result.ok:
+        return [Finding(level=Level.FINE, subject="Lean", found=f"{what}: proves True in {took:.0f} ms")]
+    return [
+        Finding(
+            level=Level.ERROR, subject="Lean", found=f"{what}: {result.outcome}", advice=result.reason or "see above"
+        )
+    ]
+
+
+def _program(subject: str, find: Callable[[], object]) -> Finding:
+    try:
+        return Finding(level=Level.FINE, subject=subject, found=str(find()))
+    except LeanFleetError as error:
+        return Finding(level=Level.WARNING, subject=subject, found="not installed", advice=error.message)
+
+
+def _print(findings: Iterable[Finding]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in findings:
+        word, style = _STYLES[finding.level]
+        console.print(Text.assemble((f"{word:8}", style), f" {finding.subject}: {finding.found}"))
+        if finding.advice:
+            console.print(Text(f"         → {finding.advice}"))

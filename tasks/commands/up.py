@@ -1,0 +1,83 @@
+"""`leanfleet up`: a whole fleet on this computer, in the foreground."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from producer.settings import load_settings
+from tasks.stack.errors import StackError
+from tasks.stack.fleet import Fleet, FleetOptions
+
+_LOOK_SECONDS = 0.5
+
+
+def up(
+    *,
+    machines: Annotated[int, typer.Option(min=1, help="Worker processes, each with REPLs of its own.")] = 2,
+    repls: Annotated[int, typer.Option(min=0, help="REPLs on each; 0: as the settings say.")] = 1,
+    broker_port: Annotated[int | None, typer.Option(help="Else a free one is chosen.")] = None,
+    store_port: Annotated[int | None, typer.Option(help="Else a free one is chosen.")] = None,
+    flower_port: Annotated[int | None, typer.Option(help="Else a free one is chosen.")] = None,
+    directory: Annotated[
+        Path | None, typer.Option(help="Keeps queue, states and logs; else a temporary one, removed at the end.")
+    ] = None,
+) -> None:
+    """Start Valkey, SeaweedFS, workers and Flower on this computer; Ctrl-C stops all of it.
+
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM; 2 a part could not be started, or ended.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    options = FleetOptions(
+        machines=machines,
+        repls=repls,
+        broker_port=broker_port,
+        store_port=store_port,
+        flower_port=flower_port,
+        directory=None if directory is None else directory.expanduser().resolve(),
+    )
+    with interruptible():
+        try:
+            console.print(f"Starting Valkey, SeaweedFS, {machines} workers and Flower …")
+            with Fleet(load_settings(), options) as fleet:
+                _say_where(fleet)
+                console.print("Running; Ctrl-C stops everything.")
+                while True:
+                    time.sleep(_LOOK_SECONDS)
+                    for process in fleet.processes:
+                        if not process.running:
+                            raise StackError(
+                                f"{process.name} ended (exit code {process.exit_code}):\n{process.log_tail()}"
+                            )
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+
+
+def _say_where(fleet: Fleet) -> None:
+    """On stdout, so that `eval` can take it: comments and exports are shell."""
+    typer.echo(f"# Flower: {fleet.flower.url if fleet.flower else 'off'}")
+    typer.echo(f"# logs:   {fleet.directory / 'logs'}")
+    for name, value in fleet.environ.items():
+        if value:
+            typer.echo(f"export {name}='{value}'")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP (a closed terminal) end the block as Ctrl-C does, so that all that was started is stopped."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,39 @@
+"""`leanfleet worker`: Celery's worker with the flags that fit this app."""
+
+import os
+import secrets
+import sys
+from typing import Annotated
+
+import typer
+
+from producer.settings import PREFIX
+
+DEFAULT_CONCURRENCY_HELP = "REPLs that work at the same time; else as the settings say, or one for each core."
+
+
+def worker(
+    *,
+    repls: Annotated[int | None, typer.Option(min=1, help=DEFAULT_CONCURRENCY_HELP)] = None,
+    name: Annotated[str | None, typer.Option(help="Name in logs and in Flower; made up where it is not given.")] = None,
+    events: Annotated[bool, typer.Option(help="Tell Flower of each operation; costs half a millisecond each.")] = False,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Take operations from the broker and run them, until SIGTERM or Ctrl-C.
+
+    A first SIGTERM: no more work is taken, what finishes within the grace is answered, the rest goes back to the queue.
+    A second one: all goes back now.
+
+    Exit codes: 0 stopped in good order; 1 it broke down; 2 it cannot start: the message says why.
+    """
+    if repls is not None:
+        os.environ[f"{PREFIX}WORKER_SIZE"] = str(repls)
+    from tasks.celery import app  # noqa: PLC0415 - Celery takes a moment to load, which --help need not wait for
+
+    app.conf.broker_url  # noqa: B018 - settings that are wrong are found here, and said in one line
+    arguments = ["worker", "--pool=threads", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
+    # A name that is used twice confuses Flower, and on RabbitMQ ends the second worker.
+    arguments.append(f"--hostname={name or 'worker-' + secrets.token_hex(4)}@%h")
+    if events:
+        arguments.append("--task-events")
+    sys.exit(app.start(arguments))

@@ -1,0 +1,151 @@
+"""All of it together: what `leanfleet up`, the demo and `leanfleet check` without a broker start and stop."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from producer.settings import PREFIX, Settings
+from tasks.stack.flower import Flower
+from tasks.stack.machine import Machine
+from tasks.stack.process import LocalProcess, stop_together
+from tasks.stack.seaweed import Seaweed
+from tasks.stack.valkey import Valkey
+
+# A local worker has nobody to hand its work to: what has not finished by then is not waited for.
+_GRACE_SECONDS = 2.0
+
+
+class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Ports that are None are chosen. `directory` None is a temporary one, gone at the end."""
+
+    machines: int = 2
+    repls: int = 0  # on each machine; 0: as the settings say
+    s3: bool = True  # else states are stored in a folder
+    flower: bool = True
+    broker_port: int | None = None
+    store_port: int | None = None
+    flower_port: int | None = None
+    directory: Path | None = None
+
+
+class Fleet:
+    """Use it in a `with`: inside everything runs and is ready, after it everything is stopped."""
+
+    def __init__(self, settings: Settings, options: FleetOptions) -> None:
+        """`settings` are those that would hold otherwise: limits and queue are kept, addresses are replaced.
+
+        Nothing is started here, but programs and ports are looked for.
+
+        Raises:
+            StackError: a program is missing, or a port that was asked for is in use.
+        """
+        self._options = options
+        self._exits = ExitStack()
+        self.directory = options.directory or Path(tempfile.mkdtemp(prefix="leanfleet-"))
+        try:
+            self.valkey = Valkey(self.directory / "valkey", port=options.broker_port)
+            self.seaweed = Seaweed(self.directory / "seaweed", port=options.store_port) if options.s3 else None
+            self.settings = msgspec.structs.replace(
+                settings,
+                broker_url=self.valkey.url,
+                result_url="",
+                store_url=self.seaweed.store_url if self.seaweed else (self.directory / "states").as_uri(),
+                store_endpoint_url=self.seaweed.endpoint_url if self.seaweed else "",
+            )
+            environ = {**os.environ, **self.environ, f"{PREFIX}REDELIVERY_GRACE_SECONDS": str(_GRACE_SECONDS)}
+            logs = self.directory / "logs"
+            logs.mkdir(parents=True, exist_ok=True)
+            self.machines = [
+                Machine(f"machine{n}", directory=logs, environ=environ, repls=options.repls, events=options.flower)
+                for n in range(1, options.machines + 1)
+            ]
+            self.flower = Flower(directory=logs, environ=environ, port=options.flower_port) if options.flower else None
+        except BaseException:
+            self._remove_directory()
+            raise
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables with which another process uses this fleet."""
+        return {
+            f"{PREFIX}BROKER_URL": self.settings.broker_url,
+            f"{PREFIX}RESULT_URL": "",
+            f"{PREFIX}STORE_URL": self.settings.store_url,
+            f"{PREFIX}STORE_ENDPOINT_URL": self.settings.store_endpoint_url,
+            f"{PREFIX}QUEUE": self.settings.queue,
+            **(self.seaweed.environ if self.seaweed else {}),
+        }
+
+    @property
+    def processes(self) -> list[LocalProcess]:
+        """In the order in which they are started."""
+        optional = [each for each in (self.seaweed, self.flower) if each is not None]
+        return [self.valkey, *optional, *self.machines]
+
+    def __enter__(self) -> Self:
+        """Raise StackError when a part does not come up; what did is stopped then, and the logs are kept."""
+        self._exits.callback(self._remove_directory)
+        self._exits.callback(self._stop)
+        try:
+            self.valkey.start()
+            if self.seaweed is not None:
+                self.seaweed.start()
+            self.valkey.wait_ready()
+            for process in self.processes:
+                if not process.running:
+                    process.start()
+            for process in self.processes:
+                process.wait_ready()
+        except BaseException:
+            self._exits.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._exits.close()
+
+    def _stop(self) -> None:
+        # Workers first, so that none meets a broker that is gone. An interrupt in between makes it quick, not partial.
+        try:
+            stop_together(self.machines, grace_seconds=_GRACE_SECONDS + 3.0)
+            stop_together([each for each in (self.flower, self.seaweed, self.valkey) if each is not None])
+        finally:
+            for process in reversed(self.processes):
+                process.kill()
+
+    def _remove_directory(self) -> None:
+        if self._options.directory is None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@contextmanager
+def local_fleet(settings: Settings) -> Iterator[Settings]:
+    """The least that checks proofs: a broker, a folder for states and one worker. Gives the settings that lead to it.
+
+    Raises:
+        StackError: a program is missing, or a part did not come up.
+    """
+    with Fleet(settings, FleetOptions(machines=1, s3=False, flower=False)) as fleet:
+        yield fleet.settings
+
+
+@contextlib.contextmanager
+def exported(fleet: Fleet) -> Iterator[None]:
+    """This process's environment leads to `fleet` inside the block: S3 clients look nowhere else for credentials."""
+    before = {name: os.environ.get(name) for name in fleet.environ}
+    os.environ.update(fleet.environ)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

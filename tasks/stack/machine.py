@@ -1,0 +1,33 @@
+"""A worker machine on this computer: a worker process with its REPLs, which can be killed as a preempted VM is."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.stack.process import LocalProcess
+
+# The embedded Lean's core is built at a user's first start, which takes a while on a slow computer.
+_READY_SECONDS = 180.0
+
+
+class Machine(LocalProcess):
+    """`leanfleet worker` in a process group of its own."""
+
+    def __init__(
+        self, name: str, *, directory: Path, environ: Mapping[str, str], repls: int = 0, events: bool = False
+    ) -> None:
+        """`repls` 0 is as the settings say; with `events` Flower sees what the worker does."""
+        options = [f"--name={name}", "--events" if events else "--no-events"]
+        if repls:
+            options.append(f"--repls={repls}")
+        super().__init__(
+            name=f"worker {name}",
+            command=[sys.executable, "-P", "-m", "leanfleet", "worker", *options],
+            log_path=directory / f"{name}.log",
+            environ=environ,
+            directory=directory,
+        )
+
+    def wait_ready(self) -> None:
+        """Return when it takes work; raise StackError when it does not come that far."""
+        self.wait_until(lambda: " ready." in self.log(), timeout_seconds=_READY_SECONDS)
