@@ -2,12 +2,12 @@
 
 The rules:
 
-- At most `size` REPLs work at a time; `size + spares` are kept. One more may exist while a header that was never imported
-  here is tried, so that a misspelt import costs no warm REPL.
+- At most `size` REPLs work at a time; `size + spares` are kept. One more may exist while a header that was never
+  imported here is tried, so that a misspelt import costs no warm REPL.
 - A REPL imports one header in its life. A second import into the same process is slower than one into a fresh process,
   since the addresses of the compiled modules are taken and they are copied instead of mapped.
 - Waiters are served in order. One is overtaken only by those whose REPL is ready while its own is not.
-- A waiter whose header no REPL has gets one started: in a free place, else in the place of the least valuable idle REPL.
+- A waiter whose header no REPL has gets one started: in a free place, else in that of the least valuable idle REPL.
 - Where REPLs with its header are merely busy, it takes another's place only after having waited for as long as a start
   takes. Otherwise chance fluctuations between two headers would have REPLs import all day.
 """
@@ -82,8 +82,8 @@ def choose(
 ) -> ProcessView | None:
     """The idle process that serves a waiter best, or None where none has its header.
 
-    The one with the most preferred state; else one that is not `contested`, wanted by others for the states it has; else
-    the one that was used last: its memory is warm, and the spare stays fresh.
+    The one with the most preferred state; else one that is not `contested`, wanted by others for the states it has;
+    else the one that was used last: its memory is warm, and the spare stays fresh.
     """
     best: ProcessView | None = None
     best_rank: tuple[int, bool, float] | None = None
@@ -99,76 +99,101 @@ def choose(
 
 def assign(view: PoolView) -> Plan:
     """What is to be done now. Doing it and asking again gives an empty plan, until something happens."""
-    retirements = [
-        (process.id, process.due)
-        for process in view.processes
-        if process.status is Status.IDLE and process.due is not None
-    ]
-    leaving = {process for process, _ in retirements}
-    staying = [process for process in view.processes if process.id not in leaving]
-    idle = {process.id: process for process in staying if process.status is Status.IDLE}
-    on_their_way = Counter(process.header for process in staying if process.status is Status.STARTING)
-    having = Counter(process.header for process in staying)  # processes by header
-    slots = view.size - sum(process.status is Status.BUSY for process in staying)
-    count = len(staying)
-    # A header that is tried for the first time may take one place too many until it is known.
-    trials = sum(on_their_way[header] for header in on_their_way if header not in view.headers)
-
-    grants: list[tuple[int, int]] = []
-    starts: list[str] = []
-    kept: set[str] = set()  # headers of idle processes that an earlier waiter only needs a slot for
-
+    draft = _Draft(view)
     for place, waiter in enumerate(view.waiters):
-        header = waiter.header
-        if any(process.header == header for process in idle.values()):
-            if slots > 0:
-                contested = _contested(idle.values(), view.waiters[place + 1 : place + 1 + view.size])
-                chosen = choose(idle.values(), header, waiter.prefer, contested=contested)
-                assert chosen is not None  # noqa: S101 - one has the header
-                grants.append((waiter.id, chosen.id))
-                del idle[chosen.id]
-                slots -= 1
+        draft.serve(waiter, view.waiters[place + 1 :])
+    draft.trim()
+    draft.fill()
+    return Plan(grants=tuple(draft.grants), starts=tuple(draft.starts), retirements=tuple(draft.retirements))
+
+
+class _Draft:
+    """A plan that is being made, and the pool as it will be when the plan is carried out."""
+
+    def __init__(self, view: PoolView) -> None:
+        self.view = view
+        self.grants: list[tuple[int, int]] = []
+        self.starts: list[str] = []
+        self.retirements: list[tuple[int, Retirement]] = []
+        staying = []
+        for process in view.processes:
+            if process.status is Status.IDLE and process.due is not None:
+                self.retirements.append((process.id, process.due))
             else:
-                kept.add(header)
-            continue
-        if on_their_way[header] > 0:
-            on_their_way[header] -= 1
-            continue
-        if header in view.held or having[header] >= view.size:
-            continue
-        is_trial = header not in view.headers
-        if count < view.capacity or (is_trial and count == view.capacity):
-            count += 1
-        elif is_trial and trials > 0:
-            continue
-        elif not having[header] or waiter.waited_seconds >= view.start_seconds:
-            later = {other.header for other in view.waiters[place + 1 :]}
-            victim = _least_valuable((p for p in idle.values() if p.header not in kept), view.headers, wanted=later)
+                staying.append(process)
+        self.count = len(staying)
+        self.idle = {process.id: process for process in staying if process.status is Status.IDLE}
+        self.slots = view.size - sum(process.status is Status.BUSY for process in staying)
+        self.having = Counter(process.header for process in staying)
+        self.coming = Counter(process.header for process in staying if process.status is Status.STARTING)
+        # A header that is tried for the first time may take one place too many, until it is known.
+        self.trials = sum(number for header, number in self.coming.items() if header not in view.headers)
+        self.kept: set[str] = set()  # headers whose idle REPLs a waiter will take as soon as there is a slot
+
+    def serve(self, waiter: WaiterView, later: Sequence[WaiterView]) -> None:
+        """Give the next waiter an idle REPL, or see to it that one comes."""
+        if any(process.header == waiter.header for process in self.idle.values()):
+            self._grant(waiter, later)
+        elif self.coming[waiter.header] > 0:
+            self.coming[waiter.header] -= 1  # that one is this waiter's, as far as starting another goes
+        elif waiter.header not in self.view.held and self.having[waiter.header] < self.view.size:
+            self._start(waiter, later)
+
+    def trim(self) -> None:
+        """Let go what is too many, once a trial has ended."""
+        awaited = {waiter.header for waiter in self.view.waiters}
+        while self.count - min(self.trials, 1) > self.view.capacity:
+            victim = _least_valuable((p for p in self.idle.values() if p.header not in awaited), self.view.headers)
             if victim is None:
-                continue
-            retirements.append((victim.id, Retirement.HEADER))
-            having[victim.header] -= 1
-            del idle[victim.id]
-        else:
-            continue
-        having[header] += 1
-        trials += is_trial
-        starts.append(header)
+                return
+            self._retire(victim, Retirement.SURPLUS)
+            self.count -= 1
 
-    waited_for = {waiter.header for waiter in view.waiters}
-    while count - min(trials, 1) > view.capacity:
-        victim = _least_valuable((p for p in idle.values() if p.header not in waited_for), view.headers)
-        if victim is None:
-            break
-        retirements.append((victim.id, Retirement.SURPLUS))
-        del idle[victim.id]
-        count -= 1
+    def fill(self) -> None:
+        """Fill free places with the header asked for last: over time each is drawn as often as it is asked for."""
+        header = next((header for header in self.view.headers if header not in self.view.held), None)
+        if header is not None:
+            self.starts.extend([header] * (self.view.capacity - self.count))
 
-    # The header that was asked for last: over time these are drawn as often as they are asked for.
-    spare = next((header for header in view.headers if header not in view.held), None)
-    if spare is not None:
-        starts.extend([spare] * (view.capacity - count))
-    return Plan(grants=tuple(grants), starts=tuple(starts), retirements=tuple(retirements))
+    def _grant(self, waiter: WaiterView, later: Sequence[WaiterView]) -> None:
+        if self.slots <= 0:
+            self.kept.add(waiter.header)
+            return
+        contested = _contested(self.idle.values(), later[: self.view.size])
+        chosen = choose(self.idle.values(), waiter.header, waiter.prefer, contested=contested)
+        if chosen is not None:
+            self.grants.append((waiter.id, chosen.id))
+            del self.idle[chosen.id]
+            self.slots -= 1
+
+    def _start(self, waiter: WaiterView, later: Sequence[WaiterView]) -> None:
+        is_trial = waiter.header not in self.view.headers
+        if self.count < self.view.capacity or (is_trial and self.count == self.view.capacity):
+            self.count += 1
+        elif not self._take_place(waiter, later, is_trial=is_trial):
+            return
+        self.starts.append(waiter.header)
+        self.having[waiter.header] += 1
+        self.trials += is_trial
+
+    def _take_place(self, waiter: WaiterView, later: Sequence[WaiterView], *, is_trial: bool) -> bool:
+        if is_trial and self.trials > 0:
+            return False  # one at a time
+        if self.having[waiter.header] and waiter.waited_seconds < self.view.start_seconds:
+            return False  # its own are busy: more patience costs less than an import
+        victim = _least_valuable(
+            (process for process in self.idle.values() if process.header not in self.kept),
+            self.view.headers,
+            wanted={other.header for other in later},
+        )
+        if victim is not None:
+            self._retire(victim, Retirement.HEADER)
+        return victim is not None
+
+    def _retire(self, process: ProcessView, reason: Retirement) -> None:
+        self.retirements.append((process.id, reason))
+        self.having[process.header] -= 1
+        del self.idle[process.id]
 
 
 def _contested(idle: Collection[ProcessView], others: Iterable[WaiterView]) -> set[int]:
@@ -184,7 +209,7 @@ def _contested(idle: Collection[ProcessView], others: Iterable[WaiterView]) -> s
 def _least_valuable(
     idle: Iterable[ProcessView], headers: Sequence[str], *, wanted: Container[str] = frozenset()
 ) -> ProcessView | None:
-    """Of the idle: one whose header nobody waits for, whose header was asked for longest ago, which was used longest ago."""
+    """Of the idle: one whose header nobody waits for, then whose header, then which itself was used longest ago."""
     age = {header: place for place, header in enumerate(headers)}
     return min(
         idle,

@@ -22,8 +22,8 @@ _READ_BYTES = 256 * 1024
 class Child:
     """A process in a session and process group of its own, with three pipes.
 
-    It is bound to the thread that starts it: on Linux it dies with that thread, which must therefore live as long as it is
-    needed. An event loop's thread does.
+    It is bound to the thread that starts it: on Linux it dies with that thread, which must therefore live as long as it
+    is needed. An event loop's thread does.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """The promise that no REPL outlives its worker, also when the worker is killed by SIGKILL.
 
-The kernel's parent-death signal reaches a REPL but not that REPL's own children, and `lake env repl` is such a child. So a
-worker has one small watchman process that knows every process group and waits for the worker's end of a pipe to close.
+The kernel's parent-death signal reaches a REPL but not that REPL's own children, and `lake env repl` is such a child.
+So a worker has one small watchman process that knows every process group and waits for the worker's end of a pipe to
+close.
 """
 
 import contextlib

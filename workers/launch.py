@@ -1,4 +1,4 @@
-"""How a REPL process is started: what it may know of this machine, and the one place where isolation wraps its command."""
+"""How a REPL process is started: what it may know of this machine, and the one place where isolation wraps it."""
 
 import os
 import sys

@@ -1,8 +1,8 @@
 """Becomes a REPL: the few system calls between fork and exec that make its end certain.
 
-Run as a program of its own, since code between fork and exec in a threaded process may deadlock (`preexec_fn`). It costs
-about 6 ms and imports nothing of ours. Arguments: the parent's pid, the guard's pipe (-1 for none), a limit on data in
-bytes (0 for none), then the command.
+Run as a program of its own, since code between fork and exec in a threaded process may deadlock (`preexec_fn`). It
+costs about 6 ms and imports nothing of ours. Arguments: the parent's pid, the guard's pipe (-1 for none), a limit on
+data in bytes (0 for none), then the command.
 """
 
 import ctypes
@@ -44,8 +44,8 @@ def main(arguments: list[str]) -> None:
     try:
         os.execvp(command[0], command)  # noqa: S606 - no shell is the point
     except OSError as error:
-        print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)
-        sys.exit(127)
+        sys.stderr.write(f"cannot run {command[0]}: {error.strerror}\n")
+        sys.exit(127)  # as a shell does
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Warm REPLs, each with its header imported, handed out one lease at a time.
 
-`workers.assignment` decides who gets which; here the decisions are carried out. Whatever takes time (starting, importing,
-waiting for a cancelled request's reply, reaping) runs in tasks that the pool holds and awaits when it is closed; granting
-and taking back never wait, so that no cancellation can fall between a REPL and the one who has it.
+`workers.assignment` decides who gets which; here the decisions are carried out. Whatever takes time (starting,
+importing, waiting for a cancelled request's reply, reaping) runs in tasks that the pool holds and awaits when it is
+closed; granting and taking back never wait, so that no cancellation can fall between a REPL and the one who has it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Coroutine, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, NamedTuple, Self, TypeVar
@@ -259,7 +259,7 @@ class AsyncLeanREPLPool:
                 data_limit_bytes=self.settings.data_limit_bytes,
             )
         )
-        self._rng = rng if rng is not None else random.Random()
+        self._rng = rng if rng is not None else random.Random()  # noqa: S311 - jitter is no secret
         self._guard = Guard()
         self._memory = GroupMemory()
         self._members: dict[int, _Member] = {}
@@ -303,7 +303,7 @@ class AsyncLeanREPLPool:
         """A REPL that has imported `header`, for the body of an `async with`.
 
         Args:
-            header: imports, one a line, as `producer.header.split_header` gives them; empty for those of every Lean file.
+            header: imports, one a line, as `producer.header.split_header` gives them; empty: what Lean always imports.
             prefer: ids of states that it would be good to find in the REPL, the best one first.
 
         Entering raises:
@@ -370,9 +370,7 @@ class AsyncLeanREPLPool:
         for waiter in self._waiters.values():
             if not waiter.future.done():
                 waiter.future.set_exception(PoolClosedError("the pool is closing and takes no more work"))
-        for member in tuple(self._members.values()):
-            if member.status is not Status.BUSY:
-                self._drop(member, "closed")
+        self._drop_all(member for member in self._members.values() if member.status is not Status.BUSY)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
@@ -380,17 +378,25 @@ class AsyncLeanREPLPool:
                         self._returned.clear()
                         await self._returned.wait()
         finally:
-            for member in tuple(self._members.values()):
-                self._drop(member, "closed")
+            self._drop_all(self._members.values())
             try:
-                async with asyncio.timeout(REAP_SECONDS):
-                    while self._tasks:
-                        await asyncio.wait(self._tasks)
-            except TimeoutError:
-                log.error("killed REPLs have not ended after %g s: the kernel is holding on to them", REAP_SECONDS)  # noqa: TRY400
+                await self._reaped()
             finally:
                 self._guard.close()
                 self._state = "closed"
+
+    def _drop_all(self, members: Iterable[_Member]) -> None:
+        for member in tuple(members):
+            self._drop(member, "closed")
+
+    async def _reaped(self) -> None:
+        """Return once everything that ran in the background has ended, reaping most of all."""
+        try:
+            async with asyncio.timeout(REAP_SECONDS):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        except TimeoutError:
+            log.error("killed REPLs have not ended after %g s: the kernel holds on to them", REAP_SECONDS)  # noqa: TRY400
 
     # Acquiring and releasing. Nothing here waits but for a REPL to be granted.
 

@@ -1,7 +1,7 @@
 """One REPL process: one request at a time, each with its limits, and never an answer that belongs to another request.
 
-The protocol has no request numbers, so a reply can only be known by its turn. Whatever makes the turn doubtful (a missed
-deadline, output that nobody asked for, a reply that cannot be read) therefore ends the process.
+The protocol has no request numbers, so a reply can only be known by its turn. Whatever makes the turn doubtful (a
+missed deadline, output that nobody asked for, a reply that cannot be read) therefore ends the process.
 """
 
 import asyncio

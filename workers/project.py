@@ -54,7 +54,7 @@ def repl_project(command: list[str], directory: Path | None, *, adapter: str = "
     """A REPL of the user's.
 
     Args:
-        command: the program and its arguments, such as `lake env /opt/repl/repl`; relative paths are meant from `directory`.
+        command: the program and its arguments, such as `lake env /opt/repl/repl`; relative to `directory`.
         directory: where it is run, a lake project as a rule; None: the working directory.
         adapter: the protocol that it speaks.
 

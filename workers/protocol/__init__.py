@@ -1,7 +1,7 @@
 """The languages that REPL processes speak, behind one set of requests and responses.
 
-An adapter turns a request into the bytes of one frame and a frame into a response; it does no I/O and keeps no state, so
-what it does can be tested against recorded sessions.
+An adapter turns a request into the bytes of one frame and a frame into a response; it does no I/O and keeps no state,
+so what it does can be tested against recorded sessions.
 """
 
 from producer.errors import SettingsError

@@ -1,7 +1,7 @@
-"""The protocol of leanprover-community/repl, v4.10 to v4.33: a JSON object on one line, a blank line; JSON back, a blank line.
+"""The protocol of leanprover-community/repl, v4.10 to v4.33: a line of JSON, a blank line; JSON back, a blank line.
 
-v4.9 buffers its replies when its output is a pipe, so that they never arrive; it is not supported. Fields that a version
-does not know are ignored by it, and fields that came later are optional here.
+v4.9 buffers its replies when its output is a pipe, so that they never arrive; it is not supported. Fields that a
+version does not know are ignored by it, and fields that came later are optional here.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ _DECODERS: dict[type[Request[Any]], Callable[[bytes], Response]] = {
 
 
 class CommunityAdapter:
-    """Requests by the shapes of the community REPL; of several that fit it takes the first, so each has its own here."""
+    """The shapes of the community REPL: it takes the first that fits, so every request has one of its own."""
 
     name = "community"
 

@@ -1,6 +1,6 @@
 """What a REPL answers, typed, with nothing left out: encoding a response gives the reply back.
 
-The fields' names on the wire are the community REPL's; other adapters build the same responses from what their REPL says.
+The fields' names on the wire are the community REPL's; other adapters build the same from what their REPL says.
 """
 
 from typing import Any, Literal

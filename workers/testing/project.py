@@ -9,7 +9,7 @@ _SCRIPT = Path(__file__).with_name("scripted.py")
 
 
 def scripted_project(*options: str) -> LeanProject:
-    """A project whose REPL knows no Lean and does as it is told; `workers.testing.scripted` says what, and its options."""
+    """A project whose REPL knows no Lean and does as it is told; `workers.testing.scripted` says what it can be."""
     return LeanProject(
         command=(sys.executable, "-I", "-S", str(_SCRIPT), *options),
         directory=None,

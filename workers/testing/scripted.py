@@ -1,9 +1,10 @@
 """A small program that speaks the community REPL's protocol, knows no Lean and does as it is told.
 
-For tests of supervision: a real process that hangs, dies, floods or lies at a chosen moment. Run it with
-`python workers/testing/scripted.py`; `workers.testing.project.scripted_project` does. It imports nothing of ours.
+For tests of supervision: a real process that hangs, dies, floods or lies at a chosen moment.
 
-What it makes of a command or tactic: each `sorry` is a hole; `error …` is an error of Lean's; a line `%directive` is obeyed:
+`workers.testing.project.scripted_project` runs it. It imports nothing of ours, and so starts in 30 ms.
+
+In a command or tactic each `sorry` is a hole, a line `error …` is an error of Lean's, and these lines are obeyed:
 
     %sleep S          answer after S seconds
     %hang             never answer
@@ -22,9 +23,9 @@ What it makes of a command or tactic: each `sorry` is a hole; `error …` is an 
     %say TEXT         answer with a message
     %environ          answer with the process's environment variables as a message
 
-Options: `--import-seconds S` (each import takes that long), `--die-on-import`, `--fail-starts FILE` (while FILE exists it
-dies at its start). Headers may import `Init`, `Std`, `Lean`, `Mathlib` and what is below them. Names that begin with
-`Hang`, `Die` do so when imported; others are unknown.
+Options: `--import-seconds S` (each import takes that long), `--fail-starts FILE` (while FILE exists it dies at its
+start). Headers may import `Init`, `Std`, `Lean`, `Mathlib`, `Aesop` and what is below them. Modules whose names begin
+with `Hang` or `Die` do so when imported; others are unknown.
 """
 
 import json
@@ -33,6 +34,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -49,11 +51,10 @@ class Scripted:
         self.ballast: list[bytearray] = []
         self.chunk = 0
         self.unasked: float | None = None
-        if (flag := options.get("--fail-starts")) and os.path.exists(flag):
+        if (flag := options.get("--fail-starts")) and Path(flag).exists():
             sys.exit(f"told to fail by {flag}")
 
     def run(self) -> None:
-        line = b""
         for line in sys.stdin.buffer:
             if line == b"\n":
                 sys.exit("Could not parse JSON: an empty request")
@@ -63,13 +64,15 @@ class Scripted:
                 sys.exit(f"Could not parse JSON: {error}")
             if sys.stdin.buffer.readline() not in (b"\n", b""):
                 sys.exit("the blank line after a request is missing")
-            self.chunk, self.unasked = 0, None
-            reply = self.handle(request)
-            if reply is not None:
-                self.write(reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False, indent=1))
-            if self.unasked is not None:
-                time.sleep(self.unasked)
-                self.write(json.dumps({"env": 0}))
+            self.answer(self.handle(request))
+
+    def answer(self, reply: Json | str | None) -> None:
+        if reply is not None:
+            self.write(reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False, indent=1))
+        if self.unasked is not None:
+            time.sleep(self.unasked)
+            self.write(json.dumps({"env": 0}))
+        self.chunk, self.unasked = 0, None
 
     def write(self, text: str) -> None:
         data = text.encode() + b"\n\n"
@@ -137,7 +140,7 @@ class Scripted:
                 return [_message("error", f"unknown module prefix '{module}'")]
         return []
 
-    def tactic(self, number: int, text: str) -> Json | str | None:
+    def tactic(self, number: int, text: str) -> Json | str | None:  # noqa: PLR0911 - a table of answers
         if number >= len(self.proof_states):
             return {"message": "Unknown proof state."}
         messages: list[Json] = []
@@ -179,17 +182,16 @@ class Scripted:
                 sys.stderr.write("INTERNAL PANIC: closures cannot be compacted\n")
                 sys.exit(1)
             content, reply = {"goals": goals}, self.proof_state(goals)
-        with open(request["pickleTo"], "x", encoding="utf-8") as file:
+        with Path(request["pickleTo"]).open("x", encoding="utf-8") as file:
             json.dump(content, file)
         return reply
 
     def unpickle(self, path: str) -> Json:
         try:
-            with open(path, encoding="utf-8") as file:
-                content = json.load(file)
+            with Path(path).open(encoding="utf-8") as file:
+                content: Json = json.load(file)
         except (OSError, ValueError) as error:
             sys.exit(f"uncaught exception: {error}")
-        assert isinstance(content, dict)
         return content
 
     def new_environment(self, code: str) -> int:
@@ -207,7 +209,7 @@ class Scripted:
             reply["messages"] = messages
         return reply
 
-    def obey(self, code: str, messages: list[Json]) -> str | None:
+    def obey(self, code: str, messages: list[Json]) -> str | None:  # noqa: C901, PLR0912 - a table of tricks
         """Do what the text says. What to answer instead of a reply: None for a usual one, "" for nothing."""
         for line in code.split("\n"):
             word, _, argument = line.strip().partition(" ")
