@@ -3,29 +3,35 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workers.isolation.environment import PASSED_ON
+
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
-# Lean code can read its process's environment while it is elaborated: credentials must not be there. So what is passed
-# on is listed, never what is held back.
-_PASSED = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_CACHE_HOME"})
-_PASSED_PREFIXES = ("LC_", "LEAN_", "LAKE_", "ELAN_", "DYLD_", "LD_")
+# Without isolation a REPL lives in the worker's own home, where elan keeps its toolchains.
+_AT_HOME = PASSED_ON | {"HOME", "LOGNAME", "TMPDIR", "USER", "XDG_CACHE_HOME"}
 
 
 def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a REPL may see: where programs, caches and the Lean toolchain are, and the language."""
-    return {name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
+    """The variables that a REPL without isolation may see. Lean code can read them: no credentials are among them."""
+    return {name: value for name, value in environ.items() if name in _AT_HOME}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """A command as it is to be run. `data_limit_bytes`, if not 0, is the kernel's limit on the process's own memory."""
+    """A command as it is to be run.
+
+    `folder` is one that this REPL alone shares with its worker, where isolation provides one; without isolation the
+    REPL reaches every path. `data_limit_bytes`, if not 0, is the kernel's limit on what it allocates (RLIMIT_DATA).
+    """
 
     command: tuple[str, ...]
     directory: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: scrubbed(os.environ), repr=False)
+    folder: Path | None = None
     data_limit_bytes: int = 0
 
     def argv(self, guard_descriptor: int) -> tuple[str, ...]:
@@ -42,9 +48,10 @@ class Launch:
         )
 
 
-# From a launch to the same launch inside of a sandbox.
-Isolation = Callable[[Launch], Launch]
+# Entered once for each process, before it starts, it gives the same launch inside of a sandbox; left when the process
+# has been reaped. Entering may raise OSError; leaving runs in a thread and may take its time.
+Isolation = Callable[[Launch], AbstractContextManager[Launch]]
 
 
-def no_isolation(launch: Launch) -> Launch:
-    return launch
+def no_isolation(launch: Launch) -> AbstractContextManager[Launch]:
+    return nullcontext(launch)

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self, TypeVar
 
@@ -73,6 +74,8 @@ class _Member:
     most_age_seconds: float
     status: Status = Status.STARTING
     process: AsyncLeanREPLProcess | None = None
+    folder: Path | None = None
+    enclosure: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     environment: int | None = None
     created_at: float = field(default_factory=time.monotonic)
     ready_at: float = math.inf
@@ -168,6 +171,11 @@ class WarmREPL:
         return self._leased.states
 
     @property
+    def folder(self) -> Path | None:
+        """Where it and the worker can exchange files; None where it reaches every path."""
+        return self._leased.folder
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 
@@ -242,7 +250,7 @@ class AsyncLeanREPLPool:
         Args:
             project: the Lean that is run.
             settings: sizes and limits.
-            isolation: wraps the command of every REPL.
+            isolation: wraps every REPL.
             rng: draws the jitter.
 
         Raises:
@@ -252,13 +260,12 @@ class AsyncLeanREPLPool:
         self.settings = settings if settings is not None else PoolSettings()
         self.size = self.settings.repls
         self._adapter = get_adapter(project.adapter)
-        self._launch = isolation(
-            Launch(
-                command=project.command,
-                directory=project.directory,
-                data_limit_bytes=self.settings.data_limit_bytes,
-            )
+        self._launch = Launch(
+            command=project.command,
+            directory=project.directory,
+            data_limit_bytes=self.settings.data_limit_bytes,
         )
+        self._isolation = isolation
         self._rng = rng if rng is not None else random.Random()  # noqa: S311 - jitter is no secret
         self._guard = Guard()
         self._memory = GroupMemory()
@@ -567,8 +574,9 @@ class AsyncLeanREPLPool:
         if member.id not in self._members:
             return  # dropped before its turn came
         try:
+            launch = self._enclose(member)
             process = member.process = AsyncLeanREPLProcess(
-                self._launch,
+                launch,
                 self._adapter,
                 guard=self._guard,
                 memory=self._memory,
@@ -587,6 +595,14 @@ class AsyncLeanREPLPool:
         else:
             self._started(member)
         self._rebalance()
+
+    def _enclose(self, member: _Member) -> Launch:
+        try:
+            launch = member.enclosure.enter_context(self._isolation(self._launch))
+        except OSError as error:
+            raise ReplStartError(f"a REPL cannot be isolated: {error}") from error
+        member.folder = launch.folder
+        return launch
 
     async def _import(self, process: AsyncLeanREPLProcess, header: str) -> int | None:
         request = self._adapter.import_header(header)
@@ -655,12 +671,16 @@ class AsyncLeanREPLPool:
         if self._members.pop(member.id, None) is None:
             return
         self._ended[str(reason)] += 1
-        process = member.process
-        if process is None:
-            return
-        log.info("REPL %d ends: %s (%d uses)", process.pid, reason, member.uses)
-        process.kill("its pool was closed" if reason == "closed" else str(reason))
-        self._run(process.wait_closed())
+        if member.process is not None:
+            log.info("REPL %d ends: %s (%d uses)", member.process.pid, reason, member.uses)
+            member.process.kill("its pool was closed" if reason == "closed" else str(reason))
+        self._run(self._reap(member))
+
+    async def _reap(self, member: _Member) -> None:
+        if member.process is not None:
+            await member.process.wait_closed()
+        if self._isolation is not no_isolation:
+            await asyncio.to_thread(member.enclosure.close)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         """Run something in the background; it is held, and `close` waits for it."""

@@ -91,15 +91,20 @@ def embedded_project() -> LeanProject:
         EmbeddedLeanError: its library is missing, or the core could not be built.
     """
     # A worker with a REPL of its own needs none of it.
-    from workers.embedded.build import ensure_core  # noqa: PLC0415
+    from workers.embedded import build  # noqa: PLC0415
 
-    core = ensure_core()
+    core = build.ensure_core()
+    sources = [_file_hash(path) for path in sorted(Path(build.__file__).parent.glob("*.py"))]
     return LeanProject(
         # -P: the working directory may hold another `workers`.
-        command=(sys.executable, "-P", "-m", "workers.embedded"),
+        command=(
+            *(sys.executable, "-P", "-m", "workers.embedded"),
+            *("--library", str(core.library), "--core", str(core.lean_path)),
+        ),
         directory=None,
         adapter="embedded",
-        fingerprint=fingerprint({"adapter": "embedded", "core": core.key, "library": _file_hash(core.library)}),
+        # The key stands for the library and the core; the process around them has a say in what a pickle holds.
+        fingerprint=fingerprint({"adapter": "embedded", "core": core.key, "process": sources}),
     )
 
 
