@@ -28,4 +28,4 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
         if store is not None:
             await stack.enter_async_context(store)
         pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker))
-        yield Executor(pool, store, worker)
+        yield await stack.enter_async_context(Executor(pool, store, worker))

@@ -46,6 +46,12 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     repl_command: str = ""  # as in a shell, without one: "lake env /opt/repl/repl"; empty: the embedded Lean
     project_directory: str = ""  # where it is run: the lake project
     adapter: str = ""  # the protocol it speaks; empty: the community REPL's
+    blob_keys: str = ""  # the fleet's secrets, separated by commas: the first signs pickles, all are accepted
+    cache_directory: str = ""  # where fetched pickles are kept while the worker runs; empty: the temporary files
+    cache_bytes: int = 1024**3  # how much of them
+    export_after_seconds: float = 0.5  # a state that took longer to reach is exported unasked; see benchmarks/states.py
+    export_timeout_seconds: float = 30.0  # for pickling such a state
+    cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
 
 
 def usable_cores() -> int:

@@ -1,0 +1,102 @@
+"""From what a REPL answered, or failed to answer, to what the caller is told: pure functions.
+
+The community REPL says "no" in four ways: error messages, a `proofStatus` that begins with `Error`, a soft error
+instead of a reply, and by ending. An elaboration error in a tactic can be an ordinary reply with error messages and no
+goals left.
+"""
+
+from producer.errors import (
+    HeaderError,
+    InvalidInputError,
+    LeanFleetError,
+    ReplOutOfMemoryError,
+    ReplTimeoutError,
+    StoreError,
+)
+from producer.outcome import Outcome
+from producer.result import Message, Sorry, TacticResult
+from workers.protocol import responses
+from workers.protocol.responses import CommandResponse, ErrorResponse, TacticResponse
+
+_LEAN_ERROR = "Lean error:\n"
+_MAX_REASON = 4000  # characters; enough for a stack of errors, too little to clog a queue
+
+
+class RestoringError(LeanFleetError):
+    """A step of a recipe did not do again what it did before."""
+
+
+class LostStateError(LeanFleetError):
+    """A process does not know a state that it gave out: what was remembered of it is worth nothing."""
+
+
+def messages(found: tuple[responses.Message, ...]) -> tuple[Message, ...]:
+    return tuple(
+        Message(severity=message.severity, data=message.data, pos=message.pos, end_pos=message.end_pos or None)
+        for message in found
+    )
+
+
+def sorries(found: tuple[responses.Sorry, ...]) -> tuple[Sorry, ...]:
+    return tuple(Sorry(goal=sorry.goal, pos=sorry.pos, end_pos=sorry.end_pos) for sorry in found)
+
+
+def soft_error(response: ErrorResponse) -> str:
+    return _short(response.message.removeprefix(_LEAN_ERROR))
+
+
+def command_outcome(response: CommandResponse | ErrorResponse) -> tuple[Outcome, str]:
+    """How commands ended. Errors among the messages speak for themselves, so that the reason is empty then."""
+    if isinstance(response, ErrorResponse):
+        return Outcome.LEAN_ERROR, soft_error(response)
+    return (Outcome.LEAN_ERROR if response.errors else Outcome.OK), ""
+
+
+def tactic_failure(response: TacticResponse | ErrorResponse) -> str:
+    """Why a tactic was rejected, in Lean's words; empty when it was not."""
+    if isinstance(response, ErrorResponse):
+        return soft_error(response) or "Lean rejected the tactic"
+    if response.errors:
+        return _short("\n".join(message.data for message in response.errors))
+    if response.proof_status.startswith("Error"):
+        return _short(response.proof_status)
+    return ""
+
+
+def tactic_result(response: TacticResponse | ErrorResponse, *, lean_seconds: float) -> TacticResult:
+    reason = tactic_failure(response)
+    if isinstance(response, ErrorResponse):
+        return TacticResult(outcome=Outcome.LEAN_ERROR, reason=reason, lean_seconds=lean_seconds)
+    return TacticResult(
+        outcome=Outcome.LEAN_ERROR if reason else Outcome.OK,
+        reason=reason,
+        goals=response.goals,
+        proof_status=response.proof_status,
+        messages=messages(response.messages),
+        sorries=sorries(response.sorries),
+        lean_seconds=lean_seconds,
+    )
+
+
+def failure_outcome(error: LeanFleetError) -> tuple[Outcome, str]:
+    """How an operation ends that `error` ended."""
+    reason = _short(error.message, keep_end=True)
+    match error:
+        case HeaderError():
+            return Outcome.LEAN_ERROR, reason
+        case ReplTimeoutError():
+            return Outcome.TIMEOUT, reason
+        case ReplOutOfMemoryError():
+            return Outcome.OUT_OF_MEMORY, reason
+        case InvalidInputError():
+            return Outcome.INVALID_REQUEST, reason
+        case RestoringError() | LostStateError() | StoreError():
+            return Outcome.STATE_UNAVAILABLE, reason
+        case _:
+            return Outcome.REPL_DIED, reason
+
+
+def _short(text: str, *, keep_end: bool = False) -> str:
+    if len(text) <= _MAX_REASON:
+        return text
+    return "…" + text[1 - _MAX_REASON :] if keep_end else text[: _MAX_REASON - 1] + "…"

@@ -1,0 +1,185 @@
+"""Pickled states and long recipes on their way between this worker and the store: signed, compressed, checked, kept.
+
+Nothing here knows a REPL. Every failure to fetch is a StoreError, so that whoever restores can fall back to the recipe.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from producer.errors import BlobMissingError, StoreError, StoreUnavailableError
+from producer.state import BlobRef, PrefixRef, StateRef
+from producer.store import AsyncStore
+from producer.store.store import RECIPES
+from workers.lru import LRU
+from workers.states.cache import PickleCache
+from workers.states.costs import Costs
+from workers.states.packing import pack, unpack
+from workers.states.recipe import encode_recipe, expand
+from workers.states.signing import Signer
+
+# Which pickle stands for a state that carries none: exported by a policy, while its reference was already on its way.
+EXPORTS = "exports"
+
+_REMEMBERED_RECIPES = 256
+# While the store is down, operations that could use it go without it instead of waiting for it one after the other.
+_DOWN_SECONDS = 10.0
+
+
+class BlobRefusedError(StoreError):
+    """No key of this fleet signed the blob for this state."""
+
+
+def export_name(state_id: str) -> str:
+    return f"{EXPORTS}/{state_id[:2]}/{state_id}"
+
+
+class Blobs:
+    """The store as restoring sees it; without a store there is never a blob. For use in one event loop."""
+
+    def __init__(self, store: AsyncStore | None, *, signer: Signer, cache: PickleCache, costs: Costs) -> None:
+        self._store = store
+        self._signer = signer
+        self._cache = cache
+        self._costs = costs
+        self._fetches: dict[str, asyncio.Task[Path]] = {}
+        self._recipes: LRU[str, StateRef] = LRU(_REMEMBERED_RECIPES)
+        self._down_until = 0.0
+
+    @property
+    def can_load(self) -> bool:
+        """Whether there is any use in looking for a blob now."""
+        return self._store is not None and self._signer.can_sign and time.monotonic() >= self._down_until
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be exported; empty when it can."""
+        if self._store is None:
+            return "this worker has no store: set LEANFLEET_STORE_URL"
+        if not self._signer.can_sign:
+            return "this worker has no key to sign with: set LEANFLEET_WORKER_BLOB_KEYS"
+        return ""
+
+    def new_path(self) -> Path:
+        """Where a REPL may write a pickle."""
+        return self._cache.new_path()
+
+    async def fetch(self, blob: BlobRef, state_id: str) -> Path:
+        """The pickle as a file, checked against its signature and its hash.
+
+        Raises:
+            BlobRefusedError: it was not signed for this state.
+            StoreError: it is missing, damaged, or the store cannot be reached.
+        """
+        if not self._signer.accepts(blob, state_id):
+            raise BlobRefusedError(f"blob {blob.sha256[:12]} has no signature of this fleet for state {state_id[:12]}")
+        if (path := self._cache.find(blob.sha256)) is not None:
+            return path
+        if (task := self._fetches.get(blob.sha256)) is None:
+            task = asyncio.create_task(self._fetch(blob))
+            self._fetches[blob.sha256] = task
+            task.add_done_callback(lambda done: self._fetched(blob.sha256, done))
+        return await asyncio.shield(task)
+
+    def _fetched(self, sha256: str, task: asyncio.Task[Path]) -> None:
+        del self._fetches[sha256]
+        if not task.cancelled():
+            task.exception()
+
+    async def _fetch(self, blob: BlobRef) -> Path:
+        started = time.monotonic()
+        data = await self._read(self._required_store().get(blob.sha256))
+        pickle = unpack(data, blob.encoding, blob.unpacked_bytes)
+        path = await asyncio.to_thread(self._cache.add, blob.sha256, pickle)
+        self._costs.add_fetch(time.monotonic() - started)
+        return path
+
+    async def _read(self, reading: Awaitable[bytes]) -> bytes:
+        try:
+            return await reading
+        except StoreUnavailableError:
+            self._down_until = time.monotonic() + _DOWN_SECONDS
+            raise
+
+    def _required_store(self) -> AsyncStore:
+        if self._store is None:
+            raise StoreUnavailableError("this worker has no store: set LEANFLEET_STORE_URL")
+        return self._store
+
+    async def is_good(self, blob: BlobRef, state_id: str) -> bool:
+        """Whether the blob is there, whole, and this fleet's."""
+        try:
+            await self.fetch(blob, state_id)
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            return False
+        return True
+
+    async def save(self, pickle: bytes, *, state_id: str, steps: int) -> BlobRef:
+        """Store a pickle as the one of state `state_id`; `steps` is the state's depth.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        packed, encoding = await asyncio.to_thread(pack, pickle)
+        sha256 = await self._required_store().put(packed)
+        blob = BlobRef(
+            sha256=sha256,
+            size_bytes=len(packed),
+            steps=steps,
+            encoding=encoding,
+            unpacked_bytes=len(pickle) if encoding else 0,
+        )
+        return msgspec.structs.replace(blob, signature=self._signer.sign(blob, state_id))
+
+    async def announce(self, blob: BlobRef, state_id: str) -> None:
+        """Let every worker find the blob by its state."""
+        await self._required_store().put_named(export_name(state_id), msgspec.json.encode(blob))
+
+    async def find(self, state_ids: Iterable[str]) -> dict[str, BlobRef]:
+        """The blobs that were announced for some of these states and that this fleet signed."""
+        wanted = list(state_ids)
+        found = await asyncio.gather(*(self._find(state_id) for state_id in wanted))
+        return {state_id: blob for state_id, blob in zip(wanted, found, strict=True) if blob is not None}
+
+    async def _find(self, state_id: str) -> BlobRef | None:
+        try:
+            data = await self._read(self._required_store().get_named(export_name(state_id)))
+            blob = msgspec.json.decode(data, type=BlobRef)
+        except (StoreError, msgspec.DecodeError):
+            return None
+        return blob if self._signer.accepts(blob, state_id) else None
+
+    async def save_recipe(self, state: StateRef) -> PrefixRef:
+        """Store all steps of `state`; the answer stands for them.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        sha256 = await self._required_store().put(encode_recipe(state), folder=RECIPES)
+        return PrefixRef(id=state.id, steps=state.depth, kind=state.kind, sha256=sha256)
+
+    async def expand(self, state: StateRef) -> StateRef:
+        """`state` with all of its steps.
+
+        Raises:
+            StoreError: its first steps are in the store and cannot be had.
+        """
+        if state.prefix is None:
+            return state
+        key = state.prefix.sha256
+        if key not in self._recipes:
+            try:
+                stored = await self._read(self._required_store().get(key, folder=RECIPES))
+            except BlobMissingError as error:
+                raise BlobMissingError(
+                    f"the state's first {state.prefix.steps} steps are gone from the store; recipes must not expire"
+                ) from error
+            whole = expand(msgspec.structs.replace(state, steps=()), stored)
+            self._recipes[key] = msgspec.structs.replace(whole, blob=None)
+        before = self._recipes[key]
+        return msgspec.structs.replace(before, steps=before.steps + state.steps, blob=state.blob)

@@ -1,0 +1,122 @@
+"""Unpacked pickles on a worker's own disk, so that a state that is restored often is fetched once.
+
+A file appears under its name in one step and is never written to again: REPLs map pickles into memory, and truncating a
+mapped file kills whoever mapped it. Deleting one is safe, since the mapping keeps the data.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+_PREFIX = "leanfleet-states-"
+_LOCK = "lock"
+
+
+class PickleCache:
+    """Files by name in a folder of this object's own, at most `limit_bytes` of them; the least recently used go first.
+
+    A new, empty folder each time, since a file's name says nothing about whether it was written by a sound machine.
+    What a worker that was killed left behind is deleted by the next one that starts. Safe to use from several threads.
+    """
+
+    def __init__(self, parent: Path | None, *, limit_bytes: int) -> None:
+        """`parent` is where the folder is made; None: the system's folder for temporary files."""
+        parent = Path(tempfile.gettempdir()) if parent is None else parent
+        parent.mkdir(parents=True, exist_ok=True)
+        _delete_abandoned(parent)
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        # Held while this object lives, and let go by the kernel however the process ends.
+        self._lock_file = (self._folder / _LOCK).open("xb")
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._limit_bytes = limit_bytes
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        self._total_bytes = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<PickleCache {len(self._sizes)} files, {self._total_bytes:,} of {self._limit_bytes:,} bytes>"
+
+    @property
+    def total_bytes(self) -> int:
+        return self._total_bytes
+
+    def new_path(self) -> Path:
+        """A path inside the cache's folder at which there is no file: for a REPL to write to."""
+        return self._folder / f"new-{secrets.token_hex(8)}"
+
+    def find(self, name: str) -> Path | None:
+        """The file called `name`, and mark it as used."""
+        with self._lock:
+            if name not in self._sizes:
+                return None
+            self._sizes.move_to_end(name)
+        return self._folder / name
+
+    def add(self, name: str, data: bytes) -> Path:
+        """Write a file and return its path; older files may go for it, and one larger than the limit stays alone."""
+        temporary = self.new_path()
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+            temporary.replace(self._folder / name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            self._total_bytes += len(data) - self._sizes.pop(name, 0)
+            self._sizes[name] = len(data)
+            doomed = []
+            while self._total_bytes > self._limit_bytes and len(self._sizes) > 1:
+                oldest, size = self._sizes.popitem(last=False)
+                self._total_bytes -= size
+                doomed.append(oldest)
+        for oldest in doomed:
+            (self._folder / oldest).unlink(missing_ok=True)
+        return self._folder / name
+
+    def drop(self, name: str) -> None:
+        with self._lock:
+            self._total_bytes -= self._sizes.pop(name, 0)
+        (self._folder / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Delete everything."""
+        with self._lock:
+            self._sizes.clear()
+            self._total_bytes = 0
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._lock_file.close()
+
+
+def _delete_abandoned(parent: Path) -> None:
+    """Delete the folders of this user's caches whose process is gone."""
+    for folder in parent.glob(_PREFIX + "*"):
+        try:
+            with (folder / _LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # in use, another user's, or just being made
+
+
+async def take_file(path: Path) -> bytes | None:
+    """Read a file that a REPL wrote and delete it; None where it wrote none."""
+
+    def work() -> bytes | None:
+        try:
+            with path.open("rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108 - as cheap as it gets
+
+    return await asyncio.to_thread(work)

@@ -1,0 +1,52 @@
+"""Who made a blob: pickles are raw memory images, so that loading one is running it.
+
+Whoever can write to the bucket could otherwise run code on every worker. The signature covers the state that the blob
+stands for as well: a genuine blob under another state's reference is refused too.
+"""
+
+import hashlib
+import hmac
+
+from producer.errors import SettingsError
+from producer.state import BlobRef, netstrings
+
+_MIN_KEY_LENGTH = 16
+
+
+class Signer:
+    """HMAC-SHA-256 with the fleet's keys: the first signs, all are accepted, so that keys can be rotated.
+
+    To rotate: add the new key behind the old one everywhere, then swap them, then drop the old one.
+    """
+
+    def __init__(self, keys: str) -> None:
+        """`keys` is a list separated by commas; without any nothing can be signed and nothing is accepted.
+
+        Raises:
+            SettingsError: a key is too short to be a secret.
+        """
+        self._keys = [key.strip().encode() for key in keys.split(",") if key.strip()]
+        if any(len(key) < _MIN_KEY_LENGTH for key in self._keys):
+            raise SettingsError(f"a key in blob_keys has fewer than {_MIN_KEY_LENGTH} characters: make a longer one")
+
+    def __repr__(self) -> str:
+        return f"<Signer with {len(self._keys)} keys>"
+
+    @property
+    def can_sign(self) -> bool:
+        return bool(self._keys)
+
+    def sign(self, blob: BlobRef, state_id: str) -> str:
+        """The signature for `blob` as the pickle of the state `state_id`."""
+        return _mac(self._keys[0], blob, state_id)
+
+    def accepts(self, blob: BlobRef, state_id: str) -> bool:
+        return any(hmac.compare_digest(_mac(key, blob, state_id), blob.signature) for key in self._keys)
+
+
+def _mac(key: bytes, blob: BlobRef, state_id: str) -> str:
+    # The state's id speaks for project, header and steps.
+    signed = netstrings(
+        "leanfleet-blob", state_id, blob.sha256, str(blob.size_bytes), blob.encoding, str(blob.unpacked_bytes)
+    )
+    return hmac.new(key, signed, hashlib.sha256).hexdigest()
