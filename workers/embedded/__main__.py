@@ -19,6 +19,8 @@ from typing import NoReturn
 _STACK_BYTES = 1 << 30
 """Reserved, not used: Lean then reports deep recursion as an error where it would overflow a usual stack."""
 
+_IMAGE = "base-1.image"
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,7 +59,7 @@ def _serve(requests: int, replies: int, library: Path | None, core: Path | None)
 
             paths = ensure_core()
             library, core = paths.library, paths.lean_path
-        session = Session(Runtime(library, core))
+        session = Session(Runtime(library, core), core / _IMAGE)
     except (EmbeddedLeanError, WrongLeanError, OSError) as error:
         _fail(error)
     try:

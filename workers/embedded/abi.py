@@ -25,10 +25,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Object = int
 """The address of a Lean object, or an odd number for a scalar."""
@@ -130,9 +126,9 @@ class Lean:
     it is another build of Lean than the one this module was written for.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         # PyDLL keeps the interpreter's lock during a call: there is one thread, and Lean's own never call Python.
-        self._library = ctypes.PyDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+        self._library = ctypes.PyDLL(path, mode=ctypes.RTLD_GLOBAL)
         self._allocate = self.raw("lean_alloc_object", 1)
         self._increment = self.raw("lean_inc_ref_huge_n", 2)
         self._free = self.raw("lean_dec_ref_cold", 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any
 
 from workers.embedded.abi import TAG_CLOSURE, UNIT, Lean, Object, write_words
 
@@ -44,7 +43,7 @@ class Closure:
             self.error = error
             return self._lean.ctor(0, UNIT)
 
-    def run(self, action: Action, call: Callable[[Object], Object]) -> Any:
+    def run(self, action: Action, call: Callable[[Object], Object]) -> Object:
         """`call` Lean with this closure's object, which runs `action`; give back what `call` did."""
         self.action, outer = action, self.action
         try:

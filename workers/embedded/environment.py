@@ -27,10 +27,16 @@ class Elaborated:
         return list(runtime.elements(field(self.info_state, layout.InfoState.TREES)))
 
 
+def _header_key(imports: Object) -> tuple[object, ...]:
+    """What tells one header's imports (a borrowed `Array Import`) from another's."""
+    return tuple((*name_parts(field(item, 0)), *(scalar_byte(item, i) for i in range(3))) for item in array(imports))
+
+
 class Environments:
     """Runs Lean commands on command states, which are never changed."""
 
-    def __init__(self, runtime: Runtime, messages: Messages) -> None:
+    def __init__(self, runtime: Runtime, messages: Messages, base: Object) -> None:
+        """`base` is the borrowed pair of the usual header's imports and environment (`Runtime.base`)."""
         self._runtime = runtime
         self._messages = messages
         lean = runtime.lean
@@ -42,7 +48,7 @@ class Environments:
         self._empty_environment = lean.function("l_Lean_mkEmptyEnvironment", 1)
         self._to_position = lean.function("l_Lean_FileMap_toPosition", 2)
         self._start = lean.ctor(0, box(0), scalars=b"\0")
-        self._imported: dict[tuple[object, ...], Object] = {}
+        self._imported = {_header_key(field(base, 0)): field(base, 1)}
 
     def run(self, code: str, state: Object | None) -> Elaborated:
         """Elaborate commands in a borrowed `Command.State`, or behind their own header when there is none."""
@@ -84,7 +90,7 @@ class Environments:
         parser_state, log = lean.keep(field(rest, 0)), field(rest, 1)
         messages = self._messages.of_log(log)
         imports = self._header_imports(lean.keep(syntax), box(1))
-        key = tuple((*name_parts(field(item, 0)), *(scalar_byte(item, i) for i in range(3))) for item in array(imports))
+        key = _header_key(imports)
         environment = self._imported.get(key)
         if environment is not None:
             lean.drop(imports)

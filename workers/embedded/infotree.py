@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.embedded import layout
 from workers.embedded.abi import UNIT, Object, field, is_scalar, name_parts, tag

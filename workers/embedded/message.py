@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workers.embedded.abi import Object, array, field, is_scalar, scalar_byte, unbox
 from workers.embedded.layout import Message

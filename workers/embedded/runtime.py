@@ -6,6 +6,10 @@ build that `layout` describes: a wrong offset would not fail, it would lie.
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workers.embedded import layout
 from workers.embedded.abi import (
@@ -23,10 +27,8 @@ from workers.embedded.abi import (
     unbox,
 )
 from workers.embedded.closure import Closure
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Sequence
 
 GIT_HASH = "eb6cafb7290e8bd5f2937522d8d804f58f02bafc"
@@ -38,6 +40,22 @@ FORMAT_WIDTH = 120
 _OLEAN_LEVEL_PRIVATE = 2
 _EMPTY_TREE_MAP = box(1)
 _LEAN_WORKER_THREADS = 2
+
+
+_LIBRARY_DESCRIPTOR = 250
+
+
+def _stable_path(library: Path) -> str:
+    """A path of the library that is the same on every Linux machine.
+
+    Saved closures name the library that their code is in by the path under which it was loaded.
+    """
+    if sys.platform != "linux":
+        return str(library)
+    descriptor = os.open(library, os.O_RDONLY)
+    os.dup2(descriptor, _LIBRARY_DESCRIPTOR, inheritable=False)
+    os.close(descriptor)
+    return f"/proc/self/fd/{_LIBRARY_DESCRIPTOR}"
 
 
 class LeanException(Exception):
@@ -56,13 +74,15 @@ class Runtime:
     """
 
     def __init__(self, library: Path, lean_path: Path) -> None:
+        self._lean_path = lean_path
         try:
             self._start(library, lean_path)
         except AttributeError as error:
             raise WrongLeanError(f"{library} lacks a symbol of Lean 4.35.0: {error}") from None
 
     def _start(self, library: Path, lean_path: Path) -> None:
-        lean = self.lean = Lean(library)
+        self.library = _stable_path(library)
+        lean = self.lean = Lean(self.library)
         lean.raw("lean_initialize", 0)()
         lean.raw("lean_enable_initializer_execution", 0)()
         lean.raw("lean_io_mark_end_initialization", 0)()
@@ -71,8 +91,13 @@ class Runtime:
         if git_hash != GIT_HASH:
             raise WrongLeanError(f"{library} is Lean of commit {git_hash}, and not {GIT_HASH} (4.35.0)")
         self._bind()
-        search_path = lean.cons(lean.string(str(lean_path)))
-        lean.drop(lean.raw("lean_st_ref_swap", 2)(lean.constant("l_Lean_searchPathRef"), search_path))
+        self._search(str(lean_path))
+
+    def _search(self, folder: str) -> None:
+        """Let Lean search this folder for modules, and no other."""
+        lean = self.lean
+        swap = lean.raw("lean_st_ref_swap", 2)
+        lean.drop(swap(lean.constant("l_Lean_searchPathRef"), lean.cons(lean.string(folder))))
 
     def _bind(self) -> None:
         lean = self.lean
@@ -239,6 +264,26 @@ class Runtime:
                 UNIT,
             )
         )
+
+    def base(self) -> Object:
+        """The environment behind the header `import Init` as an owned pair of its imports and itself.
+
+        No path of this machine gets into it, since it becomes the base image. Raises LeanException.
+        """
+        lean = self.lean
+        parse_header = lean.function("l_Lean_Parser_parseHeader", 1)
+        header_imports = lean.function("l_Lean_Elab_HeaderSyntax_imports", 2)
+        make_input = lean.function("l_Lean_Parser_mkInputContext___redArg", 4)
+        parsed = self.io(parse_header(make_input(lean.string(""), lean.string(""), box(0), box(0)), UNIT))
+        imports = header_imports(lean.keep(field(parsed, 0)), box(1))
+        here = Path.cwd()
+        os.chdir(self._lean_path)
+        self._search(".")
+        try:
+            return lean.pair(lean.keep(imports), self.import_modules(imports))
+        finally:
+            os.chdir(here)
+            self._search(str(self._lean_path))
 
     def command_state(self, environment: Object) -> Object:
         """`Command.mkState`: the state before the first command, recording info trees. Takes an owned environment."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from typing import TYPE_CHECKING
 
 from workers.embedded import layout
 from workers.embedded.abi import UNIT, Object, box, field, is_scalar, linked_list, tag
 from workers.embedded.runtime import LeanException, Runtime
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workers.embedded.message import Json, Messages
+    from collections.abc import Callable, Sequence
+
     from workers.embedded.infotree import InfoTrees, Sorry
+    from workers.embedded.message import Json, Messages
 
 _INPUT = "<input>"
 
@@ -35,6 +37,32 @@ class ProofState:
     root_goals: Object
     messages: tuple[Json, ...] = dataclass_field(default=())
     """All that Lean said on the way here; it is repeated when the state is pickled."""
+
+    def objects(self) -> tuple[Object, ...]:
+        """All of its objects, in the order of `of_objects`; borrowed."""
+        return (
+            self.core_context,
+            self.core_state,
+            self.meta_context,
+            self.meta_state,
+            self.term_state,
+            self.goals,
+            self.root_goals,
+        )
+
+    @classmethod
+    def of_objects(cls, objects: Sequence[Object], messages: tuple[Json, ...]) -> ProofState:
+        core_context, core_state, meta_context, meta_state, term_state, goals, root_goals = objects
+        return cls(
+            core_context=core_context,
+            core_state=core_state,
+            meta_context=meta_context,
+            meta_state=meta_state,
+            term_state=term_state,
+            goals=goals,
+            root_goals=root_goals,
+            messages=messages,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +137,7 @@ class Tactics:
         self._evaluate = lean.function("l_Lean_Elab_Tactic_evalTactic", 9)
         self._synthesize = lean.function("l_Lean_Elab_Term_synthesizeSyntheticMVarsNoPostponing", 7)
         self._print_goal = lean.function("l_Lean_Meta_ppGoal", 5)
+        self._print_tactic = lean.function("l_Lean_PrettyPrinter_ppTactic", 3)
         self._mark_reported = lean.function("l_Lean_MessageLog_markAllReported", 1)
         self._child_names = lean.function("l_Lean_NameGenerator_mkChild", 1)
         self._tactic_category = lean.name("tactic")
@@ -220,17 +249,13 @@ class Tactics:
             root_goals,
         )
 
+    def share(self, state: ProofState) -> ProofState:
+        """A second owner of the same records, which is released on its own."""
+        return ProofState.of_objects(list(map(self._runtime.lean.keep, state.objects())), state.messages)
+
     def release(self, state: ProofState) -> None:
         """Give a state's records back; it must not be used again."""
-        for o in (
-            state.core_context,
-            state.core_state,
-            state.meta_context,
-            state.meta_state,
-            state.term_state,
-            state.goals,
-            state.root_goals,
-        ):
+        for o in state.objects():
             self._runtime.lean.drop(o)
 
     # Looking at states
@@ -250,6 +275,30 @@ class Tactics:
             ]
         finally:
             references.drop()
+
+    def print_tactic(self, syntax: Object, context: Object) -> str:
+        """A tactic's borrowed syntax as Lean lays it out, in a borrowed `ContextInfo`."""
+        keep = self._runtime.lean.keep
+        try:
+            return self.print_in(
+                context, self._runtime.no_local_context, lambda meta: self._print_tactic(keep(syntax), *meta[2:])
+            )
+        except LeanException:
+            return "<failed to pretty print>"
+
+    def print_in(self, context: Object, local_context: Object, print_: Callable[[tuple[Object, ...]], Object]) -> str:
+        """The text of the `Format` that `print_` makes of a MetaM action's arguments, in a borrowed `ContextInfo`.
+
+        Raises LeanException.
+        """
+        lean = self._runtime.lean
+        state = self._capture(lean.keep(context), lean.keep(local_context))
+        references = References(self._runtime, state)
+        try:
+            return self._runtime.format_text(self._runtime.eio(print_((*references.meta_arguments(), UNIT))))
+        finally:
+            references.drop()
+            self.release(state)
 
     # Running tactics
 
