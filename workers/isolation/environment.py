@@ -1,7 +1,7 @@
 """The environment of a REPL: what is named here and nothing else.
 
 A worker's environment holds the broker's password and the store's keys; Lean code reads any variable it likes.
-Therefore an allow-list: what nobody thought of is not passed on.
+Therefore an allow-list: what nobody thought of is not passed on. Names and not prefixes: LAKE_CACHE_KEY is a secret.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,15 +12,22 @@ from producer.errors import SettingsError
 # What a program needs to find its libraries, its language and its clock, and what Lean, Lake and elan are steered by.
 PASSED_ON = frozenset(
     {
+        "DYLD_LIBRARY_PATH",
         "ELAN_HOME",
         "ELAN_TOOLCHAIN",
+        "LAKE",
         "LAKE_HOME",
+        "LAKE_NO_CACHE",
+        "LAKE_OVERRIDE_LEAN",
         "LANG",
+        "LANGUAGE",
         "LC_ALL",
         "LC_CTYPE",
+        "LC_MESSAGES",
         "LD_LIBRARY_PATH",
         "LEAN",
         "LEAN_CC",
+        "LEAN_GITHASH",
         "LEAN_NUM_THREADS",
         "LEAN_PATH",
         "LEAN_SRC_PATH",
@@ -36,30 +43,22 @@ PASSED_ON = frozenset(
 FIXED = {"UV_USE_IO_URING": "0"}
 
 
-def repl_environment(
-    parent: Mapping[str, str],
-    *,
-    home: Path,
-    passed_on: Collection[str] = (),
-    extra: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """The whole environment of one REPL process.
-
-    Args:
-        parent: the worker's own environment.
-        home: the REPL's private folder; its home and where its temporary files go.
-        passed_on: names that the operator allows beside `PASSED_ON`.
-        extra: variables set for this REPL, whatever the parent has.
+def passed_on(parent: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
+    """What a REPL sees of its worker's environment; `names` are those that the operator allows besides.
 
     Raises:
-        SettingsError: `passed_on` names one of leanfleet's own variables, which may hold a password.
+        SettingsError: one of `names` is a variable of leanfleet's own, which may hold a password.
     """
-    if own := sorted(name for name in passed_on if name.upper().startswith("LEANFLEET_")):
+    if own := sorted(name for name in names if name.upper().startswith("LEANFLEET_")):
         raise SettingsError(f"{own[0]} may not be passed on to a REPL: it may hold the fleet's credentials")
-    allowed = PASSED_ON.union(passed_on)
+    allowed = PASSED_ON.union(names)
     kept = {name: value for name, value in parent.items() if name in allowed}
     # `lake` and `lean` are elan's shims on most machines, and look for their toolchains beneath the home directory.
     if "HOME" in parent and (elan := Path(parent["HOME"], ".elan")).is_dir():
         kept.setdefault("ELAN_HOME", str(elan))
-    private = {name: str(home) for name in ("HOME", "TMPDIR")}
-    return {**kept, **FIXED, **(extra or {}), **private}
+    return {**kept, **FIXED}
+
+
+def at_home(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The same environment with the REPL's private folder as its home and for its temporary files."""
+    return {**environment, "HOME": str(folder), "TMPDIR": str(folder)}

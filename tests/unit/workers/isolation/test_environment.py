@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 
 from producer.errors import SettingsError
-from workers.isolation.environment import repl_environment
-
-HOME = Path("/tmp/repl-1")  # noqa: S108 - a name only: nothing is written there
+from workers.isolation.environment import at_home, passed_on
 
 WORKER = {
     "PATH": "/usr/bin",
     "HOME": "/home/worker",
     "LEAN_PATH": "/lean",
     "LEANFLEET_BROKER_URL": "rediss://worker:secret@broker",
+    "LAKE_CACHE_KEY": "secret",
     "AWS_SECRET_ACCESS_KEY": "secret",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/secret",
     "GOOGLE_APPLICATION_CREDENTIALS": "/secret.json",
@@ -25,33 +24,24 @@ WORKER = {
 
 
 def test_only_what_is_named_reaches_the_repl() -> None:
-    environment = repl_environment(WORKER, home=HOME)
-    assert environment == {
-        "PATH": "/usr/bin",
-        "LEAN_PATH": "/lean",
-        "HOME": str(HOME),
-        "TMPDIR": str(HOME),
-        "UV_USE_IO_URING": "0",
-    }
+    assert passed_on(WORKER) == {"PATH": "/usr/bin", "LEAN_PATH": "/lean", "UV_USE_IO_URING": "0"}
 
 
 def test_the_operator_can_pass_on_more_by_name() -> None:
-    assert repl_environment(WORKER, home=HOME, passed_on=["PYTHONPATH"])["PYTHONPATH"] == "/somewhere"
+    assert passed_on(WORKER, ["PYTHONPATH"])["PYTHONPATH"] == "/somewhere"
 
 
 @pytest.mark.parametrize("name", ["LEANFLEET_BROKER_URL", "leanfleet_broker_url"])
 def test_the_fleets_own_variables_cannot_be_passed_on(name: str) -> None:
     with pytest.raises(SettingsError, match="may not be passed on"):
-        repl_environment(WORKER, home=HOME, passed_on=[name])
+        passed_on(WORKER, [name])
 
 
 def test_a_toolchain_beneath_the_home_directory_is_still_found(tmp_path: Path) -> None:
     (tmp_path / ".elan").mkdir()
-    environment = repl_environment({"HOME": str(tmp_path)}, home=HOME)
-    assert environment["ELAN_HOME"] == str(tmp_path / ".elan")
-    assert environment["HOME"] == str(HOME)
+    assert passed_on({"HOME": str(tmp_path)})["ELAN_HOME"] == str(tmp_path / ".elan")
 
 
-def test_nothing_moves_the_home_out_of_the_private_folder() -> None:
-    environment = repl_environment(WORKER, home=HOME, passed_on=["HOME", "TMPDIR"], extra={"HOME": "/root"})
-    assert environment["HOME"] == environment["TMPDIR"] == str(HOME)
+def test_home_and_temporary_files_are_in_the_private_folder(tmp_path: Path) -> None:
+    environment = at_home(passed_on(WORKER, ["HOME", "TMPDIR"]), tmp_path)
+    assert environment["HOME"] == environment["TMPDIR"] == str(tmp_path)

@@ -1,0 +1,117 @@
+"""What this machine can enforce: a snapshot, taken once a worker."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.isolation import landlock, seccomp
+
+# Users for REPLs alone, far above those of people, packages and systemd's dynamic users.
+FIRST_USER = 1 << 30
+USERS = 1 << 29
+
+_TRIAL_SECONDS = 10.0
+_CAP_SETGID, _CAP_SETUID, _CAP_KILL, _CAP_CHOWN = 6, 7, 5, 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """Facts about machine and worker. A `…_flaw` is a reason in words for people, empty where there is none."""
+
+    system: str = "linux"
+    is_root: bool = False
+    user_flaw: str = ""  # why the worker cannot run processes as other users
+    bubblewrap: str = ""  # the program's path, when it works
+    bubblewrap_flaw: str = ""
+    landlock_abi: int = 0
+    seccomp_flaw: str = ""
+
+
+def probe() -> Capabilities:
+    """Look at this machine. Runs `bwrap` once, for some milliseconds."""
+    if sys.platform != "linux":
+        return Capabilities(
+            system=sys.platform,
+            is_root=os.geteuid() == 0,
+            user_flaw="only done on Linux",
+            bubblewrap_flaw="only on Linux",
+            seccomp_flaw="only on Linux",
+        )
+    bubblewrap, flaw = _find_bubblewrap()
+    machine = platform.machine()
+    return Capabilities(
+        is_root=os.geteuid() == 0,
+        user_flaw=_user_flaw(),
+        bubblewrap=bubblewrap,
+        bubblewrap_flaw=flaw,
+        landlock_abi=landlock.abi_version(),
+        seccomp_flaw="" if seccomp.is_supported(machine) else f"no filter for this kernel and machine ({machine})",
+    )
+
+
+def _find_bubblewrap() -> tuple[str, str]:
+    path = shutil.which("bwrap")
+    if path is None:
+        return "", "bubblewrap is not installed (Debian: apt-get install bubblewrap)"
+    trial = (
+        path,
+        "--unshare-all",
+        "--die-with-parent",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "true",
+    )
+    try:
+        done = subprocess.run(
+            trial,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TRIAL_SECONDS,
+            check=False,
+            env={"PATH": os.defpath},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", f"bubblewrap does not run here: {error}"
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
+        return "", f"the kernel or this container does not let bubblewrap make namespaces: {said[-1]}"
+    return path, ""
+
+
+def _user_flaw() -> str:
+    if os.geteuid() != 0:
+        return "the worker is not root"
+    held = _effective_capabilities()
+    if missing := [
+        name
+        for name, number in (
+            ("SETUID", _CAP_SETUID),
+            ("SETGID", _CAP_SETGID),
+            ("KILL", _CAP_KILL),
+            ("CHOWN", _CAP_CHOWN),
+        )
+        if not held >> number & 1
+    ]:
+        return f"the worker lacks CAP_{missing[0]}"
+    # In a container with a user namespace only some users exist.
+    for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
+        first, _, count = map(int, line.split())
+        if first <= FIRST_USER and first + count >= FIRST_USER + USERS:
+            return ""
+    return "this container has too few user ids"
+
+
+def _effective_capabilities() -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0

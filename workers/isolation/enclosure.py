@@ -1,0 +1,143 @@
+"""Isolation in use: a private folder for each REPL, the fenced command line, and the cleaning up afterwards."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from producer.errors import ReplError
+from workers.isolation.capabilities import FIRST_USER, USERS
+from workers.isolation.environment import at_home, passed_on
+from workers.isolation.fence import Fence
+from workers.launch import Launch
+
+_PER_WORKER = 256
+
+
+class Enclosures:
+    """An `Isolation`: encloses the processes of one worker, each with a folder and, where possible, a user of its own.
+
+    The folders lie in one that `close` removes. A worker that died without leaves it behind, empty but for what its
+    last REPLs wrote, in the system's temporary folder.
+    """
+
+    def __init__(
+        self,
+        fence: Fence,
+        *,
+        environ: Mapping[str, str] | None = None,
+        variables: Collection[str] = (),
+        parent: Path | None = None,
+    ) -> None:
+        """Make the folder for the folders.
+
+        Args:
+            fence: the plan.
+            environ: the worker's environment; None: this process's.
+            variables: names of what is passed on of it besides the usual.
+            parent: where the folder is made; None: the system's folder for temporary files.
+
+        Raises:
+            SettingsError: `variables` names one that may hold the fleet's credentials.
+            OSError: the folder cannot be made.
+        """
+        self.fence = fence
+        self._environment = passed_on(os.environ if environ is None else environ, variables)
+        self._root = Path(tempfile.mkdtemp(prefix="leanfleet-repls-", dir=parent))
+        self._root.chmod(0o711)  # a REPL's own user must pass through, and see no other's folder
+        self._users = itertools.cycle(range(_PER_WORKER))
+
+    def __repr__(self) -> str:
+        missing = ", ".join(guard.name for guard in self.fence.flaws) or "nothing"
+        return f"<{type(self).__name__} in {self._root}; not enforced: {missing}>"
+
+    @contextlib.contextmanager
+    def __call__(self, launch: Launch) -> Iterator[Launch]:
+        """The same launch inside of the fence. When the context ends, all that the process has written is deleted.
+
+        Raises:
+            OSError: there is no room for its folder.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self._root))
+        try:
+            user = FIRST_USER + (os.getpid() * _PER_WORKER + next(self._users)) % USERS
+            if self.fence.changes_user:
+                os.chown(folder, user, user)
+            yield replace(
+                launch,
+                command=self.fence.command(
+                    launch.command, folder=folder, directory=launch.directory, user=user, tasks=_tasks()
+                ),
+                environment=at_home({**self._environment, **passed_on(launch.environment)}, folder),
+                folder=folder,
+            )
+        finally:
+            remove_tree(folder)
+
+    def close(self) -> None:
+        """Delete the folder of folders. Blocks."""
+        remove_tree(self._root)
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder that may be hostile: deeper than Python recurses, without permissions, full of links."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+        return
+    if folder.exists():
+        # Without permissions for itself, where the worker is no root.
+        for command in (("/bin/chmod", "-R", "u+rwX", "--"), ("/bin/rm", "-rf", "--")):
+            subprocess.run((*command, str(folder)), check=False, stderr=subprocess.DEVNULL)
+
+
+def read_from(folder: Path, name: str, *, most_bytes: int) -> bytes:
+    """Read a file that a REPL wrote into its private folder. Not by `Path.read_bytes`: it could be a link to the
+    worker's own secrets, a pipe that never ends, or larger than memory.
+
+    Raises:
+        ReplError: it is none that a REPL should have written.
+        FileNotFoundError: it is not there.
+    """
+    if "/" in name:
+        raise ReplError(f"{name!r} is no file name")
+    try:
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ReplError(f"the REPL left {name} unreadable: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            raise ReplError(f"the REPL left something else than a file as {name}")
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise ReplError(f"the REPL wrote more than {most_bytes:,} bytes to {name}")
+    return data
+
+
+def folder_bytes(folder: Path) -> int:
+    """What a private folder holds on disk, in bytes. Bounded in depth: a REPL has no use for deep folders."""
+    return sum(_sizes(folder, depth=8))
+
+
+def _sizes(folder: Path, *, depth: int) -> Iterator[int]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                yield entry.stat(follow_symlinks=False).st_blocks * 512
+                if depth and entry.is_dir(follow_symlinks=False):
+                    yield from _sizes(Path(entry.path), depth=depth - 1)
+
+
+def _tasks() -> int:
+    """Processes and threads on this machine: a bound for those of any user."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[2])
+    return 4096
