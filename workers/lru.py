@@ -1,7 +1,7 @@
 """A bounded mapping that forgets what was used least recently."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class LRU(MutableMapping[K, V]):
-    """Reading by `[]` and writing count as use; `in`, `peek` and iteration (least recently used first) do not."""
+    """Reading by `[]` or `get` and writing count as use; `in`, `peek` and iteration (longest unused first) do not."""
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
@@ -42,6 +42,13 @@ class LRU(MutableMapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    # Those inherited would read by `[]`, and so change the order that they go through.
+    def items(self) -> ItemsView[K, V]:
+        return self._entries.items()
+
+    def values(self) -> ValuesView[V]:
+        return self._entries.values()
 
     def peek(self, key: K) -> V | None:
         """The value without counting it as use."""

@@ -1,0 +1,24 @@
+"""Settings of a worker come from the environment, and impossible ones are refused by name."""
+
+import pytest
+
+from producer.errors import SettingsError
+from producer.settings import load_section
+from workers.settings import PoolSettings, WorkerSettings, usable_cores
+
+
+def load(**environ: str) -> WorkerSettings:
+    return load_section(
+        "worker", WorkerSettings, environ={f"LEANFLEET_WORKER_{k.upper()}": v for k, v in environ.items()}
+    )
+
+
+def test_a_pool_is_as_large_as_there_are_cores_unless_it_is_said() -> None:
+    assert PoolSettings().repls == usable_cores()
+    assert load(size="3", spares="0").repls == 3
+
+
+@pytest.mark.parametrize("field", ["size", "recycle_uses", "start_timeout_seconds"])
+def test_an_impossible_number_is_refused_by_name(field: str) -> None:
+    with pytest.raises(SettingsError, match=field):
+        load(**{field: "-1"})
