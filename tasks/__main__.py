@@ -5,7 +5,7 @@ Unlike `celery -A tasks` it does not put the working directory on the path, wher
 
 import sys
 
-from tasks.celery import app
+from tasks.commandline import run_celery
 
 if __name__ == "__main__":
-    sys.exit(app.start(sys.argv[1:]))
+    run_celery(sys.argv[1:])

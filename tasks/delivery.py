@@ -14,12 +14,13 @@ LOSSES_HEADER = "leanfleet_losses"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """`call` is None for tasks that were sent through Celery's own API. `attempt` counts from 1."""
+    """`call` is None for tasks of Celery's own API. `losses` is how often a worker vanished with it before."""
 
     id: str
     kind: str
     call: CallHeader | None = None
-    attempt: int = 1
+    losses: int = 0
+    label: str = ""
     worker: str = ""
 
     @classmethod
@@ -34,11 +35,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
             id=request.get("id") or "",
             kind=kind,
             call=None if header is None else msgspec.convert(header, CallHeader),
-            attempt=_attempt(request),
+            losses=_losses(request),
+            label=request.get("argsrepr") or "",
             worker=request.get("hostname") or f"{os.getpid()}@{socket.gethostname()}",
         )
 
 
-def _attempt(request: Mapping[str, Any]) -> int:
-    earlier = request.get(LOSSES_HEADER)
-    return 1 + earlier if isinstance(earlier, int) else 1
+def _losses(request: Mapping[str, Any]) -> int:
+    # RabbitMQ's quorum queues count by themselves: https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling
+    found = request.get(LOSSES_HEADER, request.get("x-delivery-count"))
+    return found if isinstance(found, int) else 0

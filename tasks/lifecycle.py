@@ -2,7 +2,9 @@
 
 import functools
 import logging
+import signal
 import sys
+from types import FrameType
 from typing import Any
 
 from celery import bootsteps
@@ -10,6 +12,8 @@ from celery.concurrency.thread import TaskPool
 
 from producer.errors import LeanFleetError
 from producer.settings import load_section, load_settings
+from tasks.redelivery.drain import Drain
+from tasks.redelivery.settings import RedeliverySettings
 from tasks.runtime import Runtime, set_current_runtime
 from workers.settings import WorkerSettings
 
@@ -17,30 +21,44 @@ logger = logging.getLogger(__name__)
 
 # Documented in docs/workers.md: what a worker's exit code means to whoever restarts it.
 EXIT_CANNOT_START = 2
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Operations(bootsteps.StartStopStep):
-    """Before the consumer starts, after it stopped: this step stands between it and the threads."""
+    """Between Celery's threads and its consumer: started after the first and before the second, ended the other way.
+
+    So at the end no message arrives any more, while threads can still acknowledge what they finish.
+    """
 
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
         self._runtime: Runtime | None = None
+        self._drain: Drain | None = None
+        self._redelivery = RedeliverySettings()
 
     def start(self, worker: Any) -> None:
         try:
             _check_pool(worker)
-            self._runtime = _open_runtime()
+            self._redelivery = load_section("redelivery", RedeliverySettings)
+            self._runtime = _open_runtime(self._redelivery)
             self._runtime.start()
         except LeanFleetError as error:
             logger.critical("cannot start: %s", error)
             self._close()
             sys.exit(EXIT_CANNOT_START)
         set_current_runtime(self._runtime)
+        self._drain = Drain(pause=functools.partial(_pause, worker), release=self._runtime.release)
+        self._install_signals()
         logger.info("warm: %r", self._runtime)
 
     def stop(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+        if self._drain is not None and self._runtime is not None:
+            # Celery was told to stop by another way than a signal, by remote control say.
+            self._drain.begin("stop", self._redelivery.grace_seconds)
+            self._runtime.wait_idle()
+            self._drain.cancel()
         self._close()
 
     def terminate(self, worker: Any) -> None:  # noqa: ARG002 - as above
@@ -51,6 +69,28 @@ class Operations(bootsteps.StartStopStep):
             self._runtime.close()
         set_current_runtime(None)
 
+    def _install_signals(self) -> None:
+        """The first of SIGTERM or Ctrl-C drains, the second one means now, and so does SIGQUIT."""
+        celery_stops = signal.getsignal(signal.SIGTERM)
+        drain, grace_seconds = self._drain, self._redelivery.grace_seconds
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if drain is not None:
+                at_once = drain.begun or number == signal.SIGQUIT
+                drain.begin(signal.Signals(number).name, 0.0 if at_once else grace_seconds)
+            if callable(celery_stops):
+                celery_stops(number, frame)
+
+        for number in _SIGNALS:
+            signal.signal(number, on_signal)
+
+
+def _pause(worker: Any) -> None:
+    """Called from a signal handler, at any time of the consumer's life."""
+    consumer = getattr(getattr(worker, "consumer", None), "task_consumer", None)
+    if consumer is not None:
+        consumer.channel.paused = True
+
 
 def _check_pool(worker: Any) -> None:
     if not issubclass(worker.pool_cls, TaskPool):
@@ -60,10 +100,15 @@ def _check_pool(worker: Any) -> None:
         )
 
 
-def _open_runtime() -> Runtime:
+def _open_runtime(redelivery: RedeliverySettings) -> Runtime:
     # Needed by workers alone; whoever only sends tasks need not load it.
     from tasks.engine import open_engine  # noqa: PLC0415
 
     settings = load_settings()
     worker = load_section("worker", WorkerSettings)
-    return Runtime(functools.partial(open_engine, settings, worker), reply_url=settings.reply_url)
+    return Runtime(
+        functools.partial(open_engine, settings, worker),
+        reply_url=settings.reply_url,
+        queue=settings.queue,
+        redelivery=redelivery,
+    )

@@ -30,7 +30,7 @@ from producer.state import StateRef
 from tasks.celery import app
 from tasks.delivery import Delivery
 from tasks.errors import OperationFailedError
-from tasks.runtime import ReleasedError, current_runtime
+from tasks.runtime import ElsewhereError, ReleasedError, current_runtime
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +77,8 @@ class OperationTask(Task[Any, Any]):
                     result = runtime.answer(self._unrun(Outcome.INVALID_REQUEST, str(error)), delivery)
                 else:
                     result = runtime.execute(operation, delivery)
-        except ReleasedError as released:
-            raise Reject(str(released), requeue=True) from None
+        except (ReleasedError, ElsewhereError) as error:
+            raise Reject(str(error), requeue=True) from None
         if call is None:
             return msgspec.to_builtins(result if operation is None else complete(operation, result))
         words = _in_words(result)

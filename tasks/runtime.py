@@ -7,21 +7,29 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from producer.backoff import Outage
 from producer.connection import open_redis
-from producer.errors import LeanFleetError
+from producer.errors import LeanFleetError, PoolClosedError
 from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
 from producer.result import AnyResult
 from tasks.delivery import Delivery
+from tasks.redelivery.dead import DeadLetter, bury
+from tasks.redelivery.poison import Bounces, Deaths, too_many_deaths, too_many_losses
+from tasks.redelivery.settings import RedeliverySettings
 from tasks.replies import ReplySender
 from tasks.revocations import Revocations
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +40,10 @@ _CLOSE_SECONDS = 15.0
 
 class ReleasedError(LeanFleetError):
     """The worker is ending and did not finish this operation: its delivery goes to another one."""
+
+
+class ElsewhereError(LeanFleetError):
+    """Its REPL died, and it is to be tried again, best on another worker."""
 
 
 class Engine(Protocol):
@@ -47,6 +59,8 @@ class _Parts(NamedTuple):
     engine: Engine
     replies: ReplySender
     revoked: Revocations
+    deaths: Deaths
+    redis: Redis
 
 
 _Work = Callable[[_Parts], Coroutine[Any, Any, AnyResult]]
@@ -55,9 +69,14 @@ _Work = Callable[[_Parts], Coroutine[Any, Any, AnyResult]]
 class Runtime:
     """Started and closed by the worker's life cycle; `execute` is for its threads."""
 
-    def __init__(self, open_engine: OpenEngine, *, reply_url: str) -> None:
+    def __init__(self, open_engine: OpenEngine, *, reply_url: str, queue: str, redelivery: RedeliverySettings) -> None:
         self._open_engine = open_engine
         self._reply_url = reply_url
+        self._queue = queue
+        self._redelivery = redelivery
+        self._bounces = Bounces()
+        self._idle = threading.Condition()
+        self._waiting = 0
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="leanfleet-loop", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,6 +121,7 @@ class Runtime:
 
         Raises:
             ReleasedError: the worker is ending.
+            ElsewhereError: nothing is answered; another worker is to try.
         """
         return self._await(lambda parts: self._execute(parts, operation, delivery))
 
@@ -113,15 +133,32 @@ class Runtime:
         if self._closing or self._loop is None or self._parts is None:
             raise ReleasedError("the worker is ending")
         coroutine = self._tracked(self._parts, work)
+        with self._counted():
+            try:
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            except RuntimeError:  # the loop was closed just now
+                coroutine.close()
+                raise ReleasedError("the worker is ending") from None
+            try:
+                return future.result()
+            except concurrent.futures.CancelledError:
+                raise ReleasedError("the worker is ending") from None
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._idle:
+            self._waiting += 1
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # the loop was closed just now
-            coroutine.close()
-            raise ReleasedError("the worker is ending") from None
-        try:
-            return future.result()
-        except concurrent.futures.CancelledError:
-            raise ReleasedError("the worker is ending") from None
+            yield
+        finally:
+            with self._idle:
+                self._waiting -= 1
+                self._idle.notify_all()
+
+    def wait_idle(self) -> None:
+        """Return when no thread waits for an operation any more."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._waiting == 0)
 
     async def _tracked(self, parts: _Parts, work: _Work) -> AnyResult:
         task = asyncio.create_task(work(parts))
@@ -165,7 +202,7 @@ class Runtime:
             background = [asyncio.create_task(revoked.run()), asyncio.create_task(self._turn())]
             stack.push_async_callback(_cancelled, background)
             engine = await stack.enter_async_context(self._open_engine())
-            self._parts = _Parts(engine, replies, revoked)
+            self._parts = _Parts(engine, replies, revoked, Deaths(redis), redis)
             self._started.set_result(None)
             await self._stopping.wait()
             self._cancel_all()
@@ -179,20 +216,73 @@ class Runtime:
 
     async def _execute(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
         taken_at = time.time()
+        if too_many_losses(delivery.losses, self._redelivery):
+            reason = f"{delivery.losses} workers vanished while they ran it"
+            return await self._give_up(parts, failure(operation, Outcome.REPL_DIED, reason), operation, delivery)
+        if self._bounces.is_for_others(delivery.id):
+            raise ElsewhereError("its REPL died here before")
         try:
             result = await parts.engine.execute(operation)
+        except PoolClosedError as error:
+            raise ReleasedError(error.message) from error
         except Exception:
             logger.exception("a bug: operation %s (%s) raised", delivery.id, operation.kind)
             result = failure(operation, Outcome.REPL_DIED, "an internal error of the worker; its log says more")
         queued = max(0.0, taken_at - delivery.call.enqueued_at) if delivery.call is not None else 0.0
         timing = msgspec.structs.replace(result.timing, queued_seconds=queued)
-        return await self._answer(parts, msgspec.structs.replace(result, timing=timing), delivery)
+        result = msgspec.structs.replace(result, timing=timing)
+        if result.outcome is not Outcome.REPL_DIED:
+            return await self._answer(parts, result, delivery)
+        self._bounces.died_here(delivery.id)
+        deaths = await _persistently(lambda: parts.deaths.add(delivery.id))
+        if not too_many_deaths(deaths, self._redelivery):
+            logger.warning("operation %s: its REPL died (%d.): %s", delivery.id, deaths, result.reason)
+            raise ElsewhereError(result.reason)
+        return await self._give_up(parts, result, operation, delivery)
+
+    async def _give_up(
+        self, parts: _Parts, result: AnyResult, operation: AnyOperation, delivery: Delivery
+    ) -> AnyResult:
+        logger.error("operation %s is put among the dead letters: %s", delivery.id, result.reason)
+        arguments = msgspec.to_builtins(operation)
+        del arguments["kind"]
+        letter = DeadLetter(
+            id=delivery.id,
+            at=time.time(),
+            reason=result.reason,
+            kind=delivery.kind,
+            label=operation.label,
+            arguments=arguments,
+            worker=delivery.worker,
+        )
+
+        async def bury_it() -> None:
+            async with parts.redis.pipeline() as pipeline:
+                bury(pipeline, self._queue, letter)
+                await pipeline.execute()
+            await parts.deaths.forget(delivery.id)
+
+        await _persistently(bury_it)
+        return await self._answer(parts, result, delivery)
 
     async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery) -> AnyResult:
-        result = msgspec.structs.replace(result, worker=delivery.worker, attempt=delivery.attempt)
+        result = msgspec.structs.replace(result, worker=delivery.worker, attempt=1 + delivery.losses)
         if delivery.call is not None:
             await parts.replies.send(delivery.call.reply_to, encode_reply(Reply(call_id=delivery.id, result=result)))
         return result
+
+
+async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Repeat what needs the server until it works; the drain's cancellation is the only other end."""
+    outage = Outage("counting and burying dead operations", logger)
+    while True:
+        try:
+            value = await work()
+        except (RedisError, OSError) as error:
+            await outage.wait(error)
+            continue
+        outage.over()
+        return value
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:

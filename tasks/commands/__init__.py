@@ -2,6 +2,7 @@
 
 import typer
 
+from tasks.commands.demo import demo
 from tasks.commands.doctor import doctor
 from tasks.commands.up import up
 from tasks.commands.worker import worker
@@ -10,3 +11,4 @@ app = typer.Typer()
 app.command()(up)
 app.command()(worker)
 app.command()(doctor)
+app.command()(demo)

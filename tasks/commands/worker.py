@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from typing import Annotated
 
 import typer
@@ -28,7 +27,9 @@ def worker(
     """
     if repls is not None:
         os.environ[f"{PREFIX}WORKER_SIZE"] = str(repls)
-    from tasks.celery import app  # noqa: PLC0415 - Celery takes a moment to load, which --help need not wait for
+    # Celery takes a moment to load, which --help need not wait for.
+    from tasks.celery import app  # noqa: PLC0415
+    from tasks.commandline import run_celery  # noqa: PLC0415
 
     app.conf.broker_url  # noqa: B018 - settings that are wrong are found here, and said in one line
     arguments = ["worker", "--pool=threads", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
@@ -36,4 +37,4 @@ def worker(
     arguments.append(f"--hostname={name or 'worker-' + secrets.token_hex(4)}@%h")
     if events:
         arguments.append("--task-events")
-    sys.exit(app.start(arguments))
+    run_celery(arguments)

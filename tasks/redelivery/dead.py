@@ -1,53 +1,45 @@
-"""Dead letters: messages that no worker will be given again, kept for people to look at.
+"""Dead letters: what no worker will be given again, kept for people to look at, to replay or to drop.
 
-Each entry is JSON in a Redis list, newest first, and holds the message as it was, so that it can be replayed.
+They lie beside the replies, as JSON in a list, newest first, so that they are the same for every kind of broker.
 """
 
 import base64
 import time
+from typing import Any
 
 import msgspec
-import redis
 
-# The list must not fill the broker: past this many the oldest are forgotten.
-MAX_ENTRIES = 10_000
+# The list must not fill the server: past this many the oldest are forgotten.
+MAX_LETTERS = 10_000
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """`message` is base64 of what was in the queue; `at` is unix time on the worker's clock."""
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An operation with why it is here; or, with `raw`, what was in the queue and no message at all.
 
+    `at` is unix time on the worker's clock. `arguments` are those of the task named `kind`.
+    """
+
+    id: str
     at: float
     reason: str
-    message: str
-    call_id: str = ""
+    kind: str = ""
     label: str = ""
+    args: tuple[Any, ...] = ()
+    arguments: dict[str, Any] = {}
     worker: str = ""
+    raw: str = ""  # base64
 
 
 def dead_key(queue: str) -> str:
     return f"leanfleet:dead:{queue}"
 
 
-def bury(
-    client: redis.Redis,
-    queue: str,
-    *,
-    message: bytes,
-    reason: str,
-    call_id: str = "",
-    label: str = "",
-    worker: str = "",
-) -> None:
-    """Add an entry; raises what redis-py raises."""
-    letter = DeadLetter(
-        at=time.time(),
-        reason=reason,
-        message=base64.b64encode(message).decode("ascii"),
-        call_id=call_id,
-        label=label,
-        worker=worker,
-    )
-    with client.pipeline() as pipeline:
-        pipeline.lpush(dead_key(queue), msgspec.json.encode(letter))
-        pipeline.ltrim(dead_key(queue), 0, MAX_ENTRIES - 1)
-        pipeline.execute()
+def unreadable(tag: str, raw: bytes, reason: str) -> DeadLetter:
+    """The letter for what cannot be read as a message."""
+    return DeadLetter(id=tag, at=time.time(), reason=reason, raw=base64.b64encode(raw).decode("ascii"))
+
+
+def bury(pipeline: Any, queue: str, letter: DeadLetter) -> None:
+    """Queue the commands that add a letter on a redis-py pipeline, of either kind."""
+    pipeline.lpush(dead_key(queue), msgspec.json.encode(letter))
+    pipeline.ltrim(dead_key(queue), 0, MAX_LETTERS - 1)

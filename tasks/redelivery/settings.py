@@ -13,7 +13,10 @@ class RedeliverySettings(msgspec.Struct, frozen=True, kw_only=True):
     grace_seconds: float = (
         25.0  # from SIGTERM until what has not finished is handed back; spot notices are 30 s or 2 min
     )
-    max_deliveries: int = 3  # an operation that takes its REPL or its worker down as often is answered `repl_died`
+    max_repl_deaths: int = 3  # an operation whose REPL died as often, on other workers if there are any, is poison
+    # One that was lost with its worker as often is poison too. More than REPL deaths: most that a worker takes with it
+    # when it vanishes are innocent.
+    max_worker_losses: int = 6
 
     def __post_init__(self) -> None:
         if self.lease_seconds < 1:
@@ -22,8 +25,8 @@ class RedeliverySettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("max_lease_seconds must not be shorter than lease_seconds")
         if self.grace_seconds < 0:
             raise SettingsError("grace_seconds cannot be negative")
-        if self.max_deliveries < 1:
-            raise SettingsError("max_deliveries must be at least 1")
+        if self.max_repl_deaths < 1 or self.max_worker_losses < 1:
+            raise SettingsError("max_repl_deaths and max_worker_losses must be at least 1")
 
     @property
     def renew_seconds(self) -> float:

@@ -8,6 +8,7 @@ Everything else is kombu's: connections, reconnects, publishing, and the pub/sub
 are consumed without acknowledgement (the replies to remote control) are read as kombu does it.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -22,7 +23,7 @@ from kombu.transport import redis as kombu_redis
 
 from tasks.delivery import LOSSES_HEADER
 from tasks.redelivery import scripts
-from tasks.redelivery.dead import bury
+from tasks.redelivery.dead import bury, unreadable
 from tasks.redelivery.keys import QueueKeys
 
 if TYPE_CHECKING:
@@ -86,8 +87,11 @@ class LeaseQoS(KombuQoS):
         self._flush()
         for tag in list(self._delivered):
             if tag in self.channel.leased_tags:
-                self.channel.hand_back(tag)
                 del self._delivered[tag]
+                try:
+                    self.channel.hand_back(tag)
+                except self.channel.connection_errors as error:
+                    logger.warning("delivery %s cannot be handed back; its lease will end: %s", tag, error)
         super().restore_unacked(client)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
@@ -106,6 +110,8 @@ class LeaseChannel(KombuChannel):
         self.consumer_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         # What this channel holds. Written by the event loop (added) and by acknowledging threads (discarded).
         self.leased_tags: set[str] = set()
+        # Set when the worker drains: nothing more is taken, and what arrives all the same goes straight back.
+        self.paused = False
         self._registered_at = float("-inf")
         super().__init__(*args, **kwargs)
         client = self._create_client()
@@ -151,12 +157,29 @@ class LeaseChannel(KombuChannel):
             )
         self.leased_tags.discard(tag)
 
-    def _leased_queue_is_consumed(self) -> bool:
+    def close(self) -> None:
+        """Leave nothing behind on the server: what arrived too late goes back, and the consumer's registration ends."""
+        self.paused = True
+        if self.keys is not None and not self.closed:
+            try:
+                if self._in_poll:
+                    with contextlib.suppress(Empty):
+                        self._brpop_read()
+                with self.conn_or_acquire() as client:
+                    self._untake(keys=[self.taken, self.keys.queue], client=client)
+                    client.zrem(self.keys.consumers, self.taken)
+            except self.connection_errors as error:
+                logger.warning("the broker does not hear that this consumer ends; it will notice: %s", error)
+        super().close()
+
+    def _takes_leases(self) -> bool:
         return self.keys is not None and self.keys.queue in self._active_queues
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        if not self._leased_queue_is_consumed():
+        if not self._takes_leases():
             super()._brpop_start(timeout)
+            return
+        if self.paused:
             return
         keys, now = self._keys(), time.monotonic()
         if now - self._registered_at > _REGISTER_SECONDS:
@@ -186,7 +209,7 @@ class LeaseChannel(KombuChannel):
     def _receive_message(self, raw: bytes) -> bool:
         """Lease what is in the `taken` list, and deliver it."""
         keys = self._keys()
-        if not self._leased_queue_is_consumed():
+        if self.paused or not self._takes_leases():
             self._untake(keys=[self.taken, keys.queue], client=self.client)
             raise Empty
         try:
@@ -196,8 +219,10 @@ class LeaseChannel(KombuChannel):
             logger.error(  # noqa: TRY400 - its traceback says nothing more
                 "a message that is none was put among the dead letters of %s: %s", keys.queue, error
             )
-            bury(self.client, keys.queue, message=raw, reason=f"not a message: {error}")
-            self.client.lrem(self.taken, 1, raw)
+            with self.client.pipeline() as pipeline:
+                bury(pipeline, keys.queue, unreadable(secrets.token_hex(8), raw, f"not a message: {error}"))
+                pipeline.lrem(self.taken, 1, raw)
+                pipeline.execute()
             raise Empty from error
         losses = self._take(
             keys=[self.taken, keys.leased, keys.leases, keys.losses, keys.queue], args=[tag], client=self.client

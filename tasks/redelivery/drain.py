@@ -1,0 +1,75 @@
+"""Ending a worker within a notice: no more work at once, what finishes in time is answered, the rest goes to others.
+
+Celery's threads pool ignores both of its own ways to end early, so the deadline is kept here.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+class Drain:
+    """Begun once, by whatever comes first; may be begun from a signal handler.
+
+    `pause` stops the taking of messages, `release` hands back what is held; both are called from here at most once.
+    """
+
+    def __init__(
+        self,
+        *,
+        pause: Callable[[], None],
+        release: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pause = pause
+        self._release = release
+        self._clock = clock
+        self._deadline: float | None = None
+        self._changed = threading.Event()
+        self._released = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        if self._deadline is None:
+            return "<Drain not begun>"
+        if self._released.is_set():
+            return "<Drain done>"
+        return f"<Drain with {self._deadline - self._clock():.1f} s left>"
+
+    @property
+    def begun(self) -> bool:
+        return self._deadline is not None
+
+    def begin(self, reason: str, grace_seconds: float) -> None:
+        """Take nothing more, and hand back after `grace_seconds` what is unfinished then. Later calls can only shorten.
+
+        No locks here and no waiting: the signal that calls this may have interrupted any line of the main thread.
+        """
+        deadline = self._clock() + grace_seconds
+        if self._deadline is None:
+            self._deadline = deadline
+            self._pause()
+            self._thread = threading.Thread(target=self._keep_deadline, name="drain", daemon=True)
+            self._thread.start()
+            logger.warning(
+                "draining (%s): %g s for what is running, then it goes to other workers", reason, grace_seconds
+            )
+        elif deadline < self._deadline:
+            self._deadline = deadline
+            self._changed.set()
+            logger.warning("draining faster (%s): %g s left", reason, grace_seconds)
+
+    def _keep_deadline(self) -> None:
+        while self._deadline is not None and (left := self._deadline - self._clock()) > 0:
+            self._changed.wait(left)
+            self._changed.clear()
+        self._released.set()
+        self._release()
+
+    def cancel(self) -> None:
+        """All that was held is finished: there is nothing to hand back. For the end of a worker's life."""
+        self._deadline = None
+        self._changed.set()
