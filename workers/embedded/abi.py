@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 Object = int
 """The address of a Lean object, or an odd number for a scalar."""
@@ -213,6 +214,21 @@ class Lean:
 
     def pair(self, first: Object, second: Object) -> Object:
         return self.ctor(0, first, second)
+
+    @contextmanager
+    def owning(self) -> Iterator[Callable[[Object], Object]]:
+        """Gives a function that takes hold of an owned object and returns it; all are dropped at the end."""
+        owned: list[Object] = []
+
+        def own(o: Object) -> Object:
+            owned.append(o)
+            return o
+
+        try:
+            yield own
+        finally:
+            for o in owned:
+                self.drop(o)
 
     def cons(self, *items: Object) -> Object:
         """A `List` of owned items."""

@@ -37,23 +37,17 @@ class Node(NamedTuple):
     path: Path
 
 
-class Sorry(NamedTuple):
-    """A `sorry` found in a tree; borrowed from it."""
-
-    path: Path
-    syntax: Object
-    tactic: Object | None
-    """The `TacticInfo` when it is a tactic."""
-    term: Object | None
-    """The `TermInfo` when it is a term."""
-
-
-class Step(NamedTuple):
-    """A tactic in a tree; borrowed from it."""
+class Place(NamedTuple):
+    """A tactic or a term in a tree; borrowed from it."""
 
     path: Path
     info: Object
-    """The `TacticInfo`."""
+    """Its `TacticInfo` or `TermInfo`."""
+    is_tactic: bool
+
+    @property
+    def syntax(self) -> Object:
+        return field(field(self.info, 0), layout.ElabInfo.SYNTAX)
 
 
 def syntax_kind(syntax: Object) -> str:
@@ -109,53 +103,50 @@ class InfoTrees:
                 children = elements(field(tree, 1))
                 stack.extend((child, path) for child in reversed(children))
 
-    def sorries(self, tree: Object) -> list[Sorry]:
+    def sorries(self, tree: Object) -> list[Place]:
         """The explicit sorries: tactics first and then terms, as the REPL does."""
         elements = self._runtime.elements
-        tactics: list[Sorry] = []
-        terms: list[Sorry] = []
-        stack: list[tuple[Object, Path, bool]] = [(tree, (), False)]
+        tactics: list[Place] = []
+        terms: list[Place] = []
+        stack: list[tuple[Object, Path]] = [(tree, ())]
         while stack:
-            tree, path, inside_tactic = stack.pop()
-            constructor = tag(tree)
-            while constructor == layout.InfoTree.CONTEXT:
+            tree, path = stack.pop()
+            while tag(tree) == layout.InfoTree.CONTEXT:
                 path = (*path, field(tree, 0))
                 tree = field(tree, 1)
-                constructor = tag(tree)
-            if constructor != layout.InfoTree.NODE:
+            if tag(tree) != layout.InfoTree.NODE:
                 continue
             info = field(tree, 0)
             kind = tag(info)
-            if kind == layout.Info.TACTIC or kind == layout.Info.TERM:
+            if kind <= layout.Info.TERM:  # a tactic or a term
                 body = field(info, 0)
                 syntax = field(field(body, 0), layout.ElabInfo.SYNTAX)
                 if tag(syntax) == 1:
-                    stx_kind = name_hash(field(syntax, 1))
-                    if kind == layout.Info.TACTIC and stx_kind == self._sorry_tactic:
-                        inside_tactic = True
-                        if not is_scalar(field(body, layout.TacticInfo.GOALS_BEFORE)):
-                            tactics.append(Sorry(path, syntax, body, None))
-                    elif kind == layout.Info.TERM and stx_kind == self._sorry_term and not inside_tactic:
+                    syntax_hash = name_hash(field(syntax, 1))
+                    if kind == layout.Info.TERM and syntax_hash == self._sorry_term:
                         if not is_scalar(field(body, layout.TermInfo.EXPECTED_TYPE)):
-                            terms.append(Sorry(path, syntax, None, body))
+                            terms.append(Place(path, body, is_tactic=False))
+                    elif kind == layout.Info.TACTIC and syntax_hash == self._sorry_tactic:
+                        if not is_scalar(field(body, layout.TacticInfo.GOALS_BEFORE)):
+                            tactics.append(Place(path, body, is_tactic=True))
+                        continue  # what it expands to holds a sorry term, which is not another one
             children = elements(field(tree, 1))
-            if children:
-                stack.extend([(child, path, inside_tactic) for child in reversed(children)])
+            stack.extend([(child, path) for child in reversed(children)])
         return tactics + terms
 
-    def steps(self, tree: Object) -> list[Step]:
+    def steps(self, tree: Object) -> list[Place]:
         """The substantive tactics that stand in the text themselves."""
         found = []
         for kind, info, path in self.nodes(tree):
             if kind == layout.Info.TACTIC:
-                syntax = field(field(info, 0), layout.ElabInfo.SYNTAX)
-                if self.is_original(syntax) and self.is_substantive(syntax):
-                    found.append(Step(path, info))
+                place = Place(path, info, is_tactic=True)
+                if self.is_original(place.syntax) and self.is_substantive(place.syntax):
+                    found.append(place)
         return found
 
-    def root_tactics(self, tree: Object) -> list[Step]:
+    def root_tactics(self, tree: Object) -> list[Place]:
         """The outermost tactic of each proof."""
-        found: list[Step] = []
+        found: list[Place] = []
         stack: list[tuple[Object, Path]] = [(tree, ())]
         while stack:
             tree, path = stack.pop()
@@ -166,7 +157,7 @@ class InfoTrees:
                 continue
             info = field(tree, 0)
             if tag(info) == layout.Info.TACTIC:
-                found.append(Step(path, field(info, 0)))
+                found.append(Place(path, field(info, 0), is_tactic=True))
                 continue
             stack.extend([(child, path) for child in reversed(self._runtime.elements(field(tree, 1)))])
         return found

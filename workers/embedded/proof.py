@@ -13,10 +13,9 @@ from workers.embedded.tactic import ProofState, References
 
 COMPLETED = "Completed"
 OPEN_GOALS = "Incomplete: open goals remain"
+SORRY = "Incomplete: contains sorry"
 
 _DEFINITION, _SAFE, _OPAQUE_HINTS = 1, b"\1", UNIT
-_IMPLEMENTATION_DETAIL_KINDS = (1, 2)
-"""`LocalDeclKind.implDetail` and `.auxDecl`."""
 
 
 class Proofs:
@@ -61,94 +60,94 @@ class Proofs:
     def _check(self, state: ProofState, goal: Object, references: References) -> str:
         runtime, lean = self._runtime, self._runtime.lean
         keep = lean.keep
-        metavariables = references.metavariables()
-        declaration = runtime.find_declaration(metavariables, goal)
-        assigned = self._assignment(keep(metavariables), keep(goal))
-        lean.drop(metavariables)
-        if declaration is None or is_scalar(assigned):
-            return "Error: Goal not assigned"
-        references.meta_context = runtime.with_fields(
-            references.meta_context,
-            {
-                layout.MetaContext.LOCAL_CONTEXT: keep(
-                    field(declaration, layout.MetavariableDeclaration.LOCAL_CONTEXT)
-                ),
-                layout.MetaContext.LOCAL_INSTANCES: keep(
-                    field(declaration, layout.MetavariableDeclaration.LOCAL_INSTANCES)
-                ),
-            },
-        )
-        proof = self._instantiated(keep(field(assigned, 0)), references)
-        expected = self._instantiated(keep(field(declaration, layout.MetavariableDeclaration.TYPE)), references)
-        proved = self._type(proof, references)
-        arguments = references.meta_arguments()
-        if not unbox(runtime.eio(self._is_equal(keep(proved), keep(expected), *arguments, UNIT))):
-            return f"Error: proof has type {self._text(proved)} but root goal has type {self._text(expected)}"
-        proof = self._closed(proof, field(declaration, layout.MetavariableDeclaration.LOCAL_CONTEXT), references)
-        if unbox(self._has_level_metavariable(keep(proof))):
-            proof = self._with_level_parameters(proof, state, references)
-        proved = self._type(proof, references)
-        if unbox(self._has_metavariable(keep(proof))):
-            return "Incomplete: contains metavariable(s)"
-        if (error := self._kernel_error(proof, proved, state)) is not None:
-            return f"Error: kernel type check failed: {error}"
-        if unbox(self._has_sorry(proof)):
-            return "Incomplete: contains sorry"
-        return COMPLETED
+        with lean.owning() as own:
+            metavariables = own(references.metavariables())
+            declaration = runtime.find_declaration(metavariables, goal)
+            assigned = own(self._assignment(keep(metavariables), keep(goal)))
+            if declaration is None or is_scalar(assigned):
+                return "Error: Goal not assigned"
+            own(declaration)
+            local_context = field(declaration, layout.MetavariableDeclaration.LOCAL_CONTEXT)
+            references.enter(local_context, field(declaration, layout.MetavariableDeclaration.LOCAL_INSTANCES))
+            proof = own(self._instantiated(field(assigned, 0), references))
+            goal_type = own(self._instantiated(field(declaration, layout.MetavariableDeclaration.TYPE), references))
+            proved = own(self._type(proof, references))
+            arguments = references.meta_arguments()
+            if not unbox(runtime.eio(self._is_equal(keep(proved), keep(goal_type), *arguments, UNIT))):
+                return f"Error: proof has type {self._text(proved)} but root goal has type {self._text(goal_type)}"
+            proof = own(self._closed(proof, local_context, references))
+            if unbox(self._has_level_metavariable(keep(proof))):
+                proof = own(self._with_level_parameters(proof, state, references))
+            if unbox(self._has_metavariable(keep(proof))):
+                return "Incomplete: contains metavariable(s)"
+            error = self._kernel_error(proof, own(self._type(proof, references)), state)
+            if error is not None:
+                return f"Error: kernel type check failed: {error}"
+            return SORRY if unbox(self._has_sorry(keep(proof))) else COMPLETED
 
     def _text(self, expression: Object) -> str:
-        return self._runtime.string(self._print(expression))
+        return self._runtime.string(self._print(self._runtime.lean.keep(expression)))
 
     def _instantiated(self, expression: Object, references: References) -> Object:
-        """An owned expression with its assigned metavariables replaced; owned."""
+        """A borrowed expression with its assigned metavariables replaced; owned."""
         lean = self._runtime.lean
-        pair = self._instantiate(references.metavariables(), expression)
+        pair = self._instantiate(references.metavariables(), lean.keep(expression))
         result = lean.keep(field(pair, 1))
         lean.drop(pair)
         return result
 
     def _type(self, expression: Object, references: References) -> Object:
         """The owned type of a borrowed expression. Raises LeanException."""
-        runtime = self._runtime
-        inferred = self._infer_type(runtime.lean.keep(expression), *references.meta_arguments(), UNIT)
-        return self._instantiated(runtime.eio(inferred), references)
+        runtime, lean = self._runtime, self._runtime.lean
+        with lean.owning() as own:
+            inferred = self._infer_type(lean.keep(expression), *references.meta_arguments(), UNIT)
+            return self._instantiated(own(runtime.eio(inferred)), references)
 
     def _closed(self, proof: Object, local_context: Object, references: References) -> Object:
-        """The owned proof abstracted over the hypotheses that it uses, as often as new ones appear in their types."""
+        """The borrowed proof abstracted over the hypotheses that it uses, as often as their types bring new ones;
+        owned. Raises LeanException."""
         runtime, lean = self._runtime, self._runtime.lean
+        lean.keep(proof)
         while unbox(self._has_variable(lean.keep(proof))):
-            found = self._variables_in(lean.keep(self._no_variables), lean.keep(proof))
-            used = {name_hash(variable) for variable in array(field(found, 2))}
-            lean.drop(found)
-            variables = []
-            for maybe in runtime.elements(field(local_context, layout.LocalContext.DECLARATIONS)):
-                if is_scalar(maybe):
-                    continue
-                hypothesis = field(maybe, 0)
-                if not layout.is_implementation_detail(hypothesis) and name_hash(field(hypothesis, 1)) in used:
-                    variables.append(self._variable(lean.keep(field(hypothesis, 1))))
+            variables = self._hypotheses_in(proof, local_context)
             if not variables:
                 break
-            abstracted = self._lambda(
-                runtime.array_of_list(lean.cons(*variables)),
-                proof,
-                box(0),  # usedOnly
-                box(1),  # usedLetOnly
-                box(0),  # etaReduce
-                box(1),  # generalizeNondepLet
-                box(1),  # binderInfoForMVars: implicit
-                *references.meta_arguments(),
-                UNIT,
-            )
-            proof = self._instantiated(runtime.eio(abstracted), references)
+            with lean.owning() as own:
+                abstracted = self._lambda(
+                    runtime.array_of_list(lean.cons(*variables)),
+                    proof,
+                    box(0),  # usedOnly
+                    box(1),  # usedLetOnly
+                    box(0),  # etaReduce
+                    box(1),  # generalizeNondepLet
+                    box(1),  # binderInfoForMVars: implicit
+                    *references.meta_arguments(),
+                    UNIT,
+                )
+                proof = self._instantiated(own(runtime.eio(abstracted)), references)
         return proof
 
-    def _with_level_parameters(self, proof: Object, state: ProofState, references: References) -> Object:
-        """The owned proof with its open universe levels made parameters, as the end of a declaration does."""
+    def _hypotheses_in(self, proof: Object, local_context: Object) -> list[Object]:
+        """The owned variables of a local context that a borrowed proof mentions, in order."""
         runtime, lean = self._runtime, self._runtime.lean
-        term = runtime.new_reference(lean.keep(state.term_state))
-        arguments = (lean.keep(runtime.term_context), term, *references.meta_arguments())
-        return runtime.eio(self._levels_to_parameters(proof, runtime.never.object, *arguments, UNIT))
+        found = self._variables_in(lean.keep(self._no_variables), lean.keep(proof))
+        used = {name_hash(variable) for variable in array(field(found, 2))}
+        lean.drop(found)
+        variables = []
+        for maybe in runtime.elements(field(local_context, layout.LocalContext.DECLARATIONS)):
+            if is_scalar(maybe):
+                continue
+            hypothesis = field(maybe, 0)
+            if not layout.is_implementation_detail(hypothesis) and name_hash(field(hypothesis, 1)) in used:
+                variables.append(self._variable(lean.keep(field(hypothesis, 1))))
+        return variables
+
+    def _with_level_parameters(self, proof: Object, state: ProofState, references: References) -> Object:
+        """The borrowed proof with its open universe levels made parameters, as at a declaration's end; owned."""
+        runtime, keep = self._runtime, self._runtime.lean.keep
+        term = runtime.new_reference(keep(state.term_state))
+        arguments = (keep(runtime.term_context), term, *references.meta_arguments())
+        return runtime.eio(self._levels_to_parameters(keep(proof), runtime.never.object, *arguments, UNIT))
 
     def _kernel_error(self, proof: Object, proved: Object, state: ProofState) -> str | None:
         """What the kernel has against this definition, if anything; both borrowed."""

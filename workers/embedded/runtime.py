@@ -58,7 +58,7 @@ def _stable_path(library: Path) -> str:
     return f"/proc/self/fd/{_LIBRARY_DESCRIPTOR}"
 
 
-class LeanException(Exception):
+class LeanException(Exception):  # noqa: N818 - what Lean calls an exception, not an error of ours
     """An exception thrown in Lean; the text is the one that Lean shows."""
 
 
@@ -155,10 +155,10 @@ class Runtime:
             captured.extend(arguments)
             return lean.ctor(0, UNIT)
 
-        def look_at_command(context: Object, state: Object, _world: Object) -> Object:
-            return lift_term(self.term_action.object, context, state, UNIT)
-
         def lift(action: Object) -> Object:
+            def look_at_command(context: Object, state: Object, _world: Object) -> Object:
+                return lift_term(action, context, state, UNIT)
+
             return self.command_action.run(
                 look_at_command,
                 lambda command: run_command(command, input_context, self.new_reference(frontend), UNIT),
@@ -178,13 +178,17 @@ class Runtime:
     def io(self, result: Object) -> Object:
         """The owned value of an owned `IO` result. Raises LeanException."""
         if tag(result) == 1:
-            raise LeanException(text(self._io_error_text(field(result, 0))))
+            error = self.lean.keep(field(result, 0))
+            self.lean.drop(result)
+            raise LeanException(self.string(self._io_error_text(error)))
         return self._value(result)
 
     def eio(self, result: Object) -> Object:
         """The owned value of an owned `EIO Exception` result (CoreM and all above it). Raises LeanException."""
         if tag(result) == 1:
-            raise LeanException(self.exception_text(field(result, 0)))
+            message = self.exception_text(field(result, 0))
+            self.lean.drop(result)
+            raise LeanException(message)
         return self._value(result)
 
     def _value(self, result: Object) -> Object:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workers.embedded import layout
 from workers.embedded.abi import Object, array, field, is_scalar, linked_list
 from workers.embedded.environment import Environments
-from workers.embedded.infotree import InfoTrees, Sorry, Step
+from workers.embedded.infotree import InfoTrees, Place
 from workers.embedded.infotree import Path as TreePath
 from workers.embedded.message import Json, Messages, position
 from workers.embedded.pickle import PickleError, Pickles
@@ -23,7 +23,7 @@ from workers.embedded.tactic import Outcome, ProofState, Tactics
 from workers.embedded.treejson import KINDS, TreeJson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class RequestError(Exception):
@@ -112,12 +112,15 @@ class Session:
     def _pickle_proof_state(self, arguments: Json) -> Json:
         state = self._proof_state(arguments["proofState"], "Unknown proof State.")
         self._pickles.save_proof_state(state, arguments["pickleTo"])
-        return self._step_reply(self._tactics.share(state))  # with a number of its own, as in the community REPL
+        return self._state_reply(
+            self._tactics.share(state), state.messages
+        )  # with a number of its own, as in the community REPL
 
     def _unpickle_proof_state(self, arguments: Json) -> Json:
         if "env" in arguments:  # must exist, but a pickle here brings its own environment
             self._environment(arguments["env"])
-        return self._step_reply(self._pickles.load_proof_state(arguments["unpickleProofStateFrom"]))
+        state = self._pickles.load_proof_state(arguments["unpickleProofStateFrom"])
+        return self._state_reply(state, state.messages)
 
     def _forget(self, arguments: Json) -> Json:
         """Release environments and proof states for good; numbers that stand for nothing are taken as forgotten."""
@@ -152,15 +155,14 @@ class Session:
         self._runtime.lean.drop(elaborated.info_state)
         return {"env": self._add_environment(elaborated.state), **{key: value for key, value in reply.items() if value}}
 
-    def _step_state(self, step: Step, context: Object) -> ProofState:
+    def _step_state(self, step: Place, context: Object) -> ProofState:
         """The state before a tactic; its root goals are its own, as in the community REPL."""
         before = field(step.info, layout.TacticInfo.METAVARIABLES_BEFORE)
         return self._tactics.of_goals(context, before, field(step.info, layout.TacticInfo.GOALS_BEFORE))
 
-    def _step_range(self, step: Step, context: Object) -> tuple[Json, Json]:
+    def _step_range(self, step: Place, context: Object) -> tuple[Json, Json]:
         file_map = field(field(context, layout.ContextInfo.COMMAND), layout.CommandContextInfo.FILE_MAP)
-        syntax = field(field(step.info, layout.TacticInfo.ELAB), layout.ElabInfo.SYNTAX)
-        return self._range(syntax, file_map)
+        return self._range(step.syntax, file_map)
 
     def _range(self, syntax: Object, file_map: Object) -> tuple[Json, Json]:
         start, end = self._trees.range(syntax, file_map)
@@ -172,7 +174,7 @@ class Session:
     def _step_goals(self, state: ProofState) -> str:
         return "\n".join(self._tactics.goals(state)).strip() or "no goals"
 
-    def _root_goals(self, step: Step) -> Json:
+    def _root_goals(self, step: Place) -> Json:
         """The goals that a proof starts with, as if it were a sorry; its range is empty."""
         context = self._context(step.path)
         state = self._step_state(step, context)
@@ -181,15 +183,14 @@ class Session:
         self._runtime.lean.drop(context)
         return {"proofState": self._add_proof_state(state), "goal": goals, "pos": start, "endPos": start}
 
-    def _tactic_step(self, step: Step) -> Json:
+    def _tactic_step(self, step: Place) -> Json:
         context = self._context(step.path)
         state = self._step_state(step, context)
         goals = self._step_goals(state)
         start, end = self._step_range(step, context)
-        syntax = field(field(step.info, layout.TacticInfo.ELAB), layout.ElabInfo.SYNTAX)
         reply: Json = {
             "goals": goals,
-            "tactic": self._tactics.print_tactic(syntax, context),
+            "tactic": self._tactics.print_tactic(step.syntax, context),
             "pos": start,
             "endPos": end,
             "usedConstants": self._used_constants(step.info),
@@ -219,7 +220,7 @@ class Session:
             raise LeanException("No `ContextInfo` available.")
         return context
 
-    def _sorry(self, sorry: Sorry, *, with_range: bool, root_goals: Object | None = None) -> Json:
+    def _sorry(self, sorry: Place, *, with_range: bool, root_goals: Object | None = None) -> Json:
         context = self._context(sorry.path)
         state = self._tactics.of_sorry(sorry, context, root_goals)
         goal = "\n".join(self._tactics.goals(state))
@@ -231,36 +232,36 @@ class Session:
         return reply
 
     def tactic(self, tactic: str, proof_state: int) -> Json:
+        """Run a tactic in a proof state. Raises RequestError."""
         state = self._proof_state(proof_state)
         try:
             outcome = self._tactics.run(state, tactic)
-            return self._step_reply(outcome.state, outcome)
+            try:
+                sorries = [
+                    self._sorry(self._placed(sorry, outcome), with_range=False, root_goals=state.root_goals)
+                    for tree in outcome.trees
+                    for sorry in self._trees.sorries(tree)
+                ]
+            finally:
+                for o in (outcome.tree_context, *outcome.trees):
+                    self._runtime.lean.drop(o)
+            reply = self._state_reply(outcome.state, outcome.messages)
         except LeanException as error:
             raise RequestError(f"Lean error:\n{error}") from None
+        if sorries:
+            reply["sorries"] = sorries
+        if outcome.traces:
+            reply["traces"] = outcome.traces
+        return reply
 
-    def _step_reply(self, state: ProofState, outcome: Outcome | None = None) -> Json:
-        reply: Json = {}
-        messages = list(state.messages) if outcome is None else outcome.messages
-        if outcome is not None:
-            sorries = [
-                self._sorry(
-                    sorry._replace(path=(outcome.tree_context, *sorry.path)),
-                    with_range=False,
-                    root_goals=state.root_goals,
-                )
-                for tree in outcome.trees
-                for sorry in self._trees.sorries(tree)
-            ]
-            if sorries:
-                reply["sorries"] = sorries
-            if outcome.traces:
-                reply["traces"] = outcome.traces
+    def _placed(self, sorry: Place, outcome: Outcome) -> Place:
+        """A tactic's own trees lack the context that a command's trees have."""
+        return sorry._replace(path=(outcome.tree_context, *sorry.path))
+
+    def _state_reply(self, state: ProofState, messages: Sequence[Json]) -> Json:
+        """Number a new proof state and describe it. Raises LeanException."""
+        goals, status = self._tactics.goals(state), self._proofs.status(state)
+        reply: Json = {"proofState": self._add_proof_state(state), "goals": goals, "proofStatus": status}
         if messages:
-            reply["messages"] = messages
-        reply["proofState"] = self._add_proof_state(state)
-        reply["goals"] = self._tactics.goals(state)
-        try:
-            reply["proofStatus"] = self._proofs.status(state)
-        except LeanException as error:
-            raise RequestError(f"Lean error:\n{error}") from None
+            reply["messages"] = list(messages)
         return reply

@@ -17,7 +17,7 @@ from workers.embedded.runtime import LeanException, Runtime
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from workers.embedded.infotree import InfoTrees, Sorry
+    from workers.embedded.infotree import InfoTrees, Place
     from workers.embedded.message import Json, Messages
 
 _INPUT = "<input>"
@@ -98,9 +98,14 @@ class References:
         keep = self._runtime.lean.keep
         return keep(self.meta_context), keep(self.meta), keep(self.core_context), keep(self.core)
 
-    def core_arguments(self) -> tuple[Object, Object]:
-        keep = self._runtime.lean.keep
-        return keep(self.core_context), keep(self.core)
+    def enter(self, local_context: Object, local_instances: Object) -> None:
+        """`withLCtx`: go on in this borrowed local context."""
+        runtime, keep = self._runtime, self._runtime.lean.keep
+        changes = {
+            layout.MetaContext.LOCAL_CONTEXT: keep(local_context),
+            layout.MetaContext.LOCAL_INSTANCES: keep(local_instances),
+        }
+        self.meta_context = runtime.with_fields(self.meta_context, changes)
 
     def metavariables(self) -> Object:
         """The present `MetavarContext`; owned."""
@@ -233,19 +238,18 @@ class Tactics:
             root_goals=UNIT,
         )
 
-    def of_sorry(self, sorry: Sorry, context: Object, root_goals: Object | None = None) -> ProofState:
+    def of_sorry(self, sorry: Place, context: Object, root_goals: Object | None = None) -> ProofState:
         """The state at a sorry; it is borrowed, and so is its `ContextInfo`."""
-        if sorry.tactic is not None:
-            goals = self._runtime.lean.cons(
-                self._runtime.lean.keep(field(field(sorry.tactic, layout.TacticInfo.GOALS_BEFORE), 0))
-            )
-            before = field(sorry.tactic, layout.TacticInfo.METAVARIABLES_BEFORE)
-            return self.of_goals(context, before, goals, root_goals)
-        assert sorry.term is not None
+        if sorry.is_tactic:
+            lean = self._runtime.lean
+            with lean.owning() as own:
+                first = field(field(sorry.info, layout.TacticInfo.GOALS_BEFORE), 0)
+                before = field(sorry.info, layout.TacticInfo.METAVARIABLES_BEFORE)
+                return self.of_goals(context, before, own(lean.cons(lean.keep(first))), root_goals)
         return self.of_type(
             context,
-            field(sorry.term, layout.TermInfo.LOCAL_CONTEXT),
-            field(field(sorry.term, layout.TermInfo.EXPECTED_TYPE), 0),
+            field(sorry.info, layout.TermInfo.LOCAL_CONTEXT),
+            field(field(sorry.info, layout.TermInfo.EXPECTED_TYPE), 0),
             root_goals,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workers.embedded import layout
-from workers.embedded.abi import UNIT, Object, array, field, is_scalar, scalar_byte, tag
+from workers.embedded.abi import UNIT, Object, array, field, fields, is_scalar, scalar_byte, tag
 from workers.embedded.message import Json, position
 
 if TYPE_CHECKING:
@@ -69,9 +69,19 @@ class TreeJson:
         if context is None:
             return {"goalState": ""}
         metavariables = field(field(context, layout.ContextInfo.COMMAND), layout.CommandContextInfo.METAVARIABLES)
-        goals = self._tactics.goals(self._tactics.of_goals(context, metavariables, lean.cons(lean.keep(goal))))
-        lean.drop(context)
+        with lean.owning() as own:
+            goals = self._goals(own(context), metavariables, own(lean.cons(lean.keep(goal))))
         return {"goalState": goals[0]}
+
+    def _goals(self, context: Object, metavariables: Object, goals: Object) -> list[str]:
+        """Goals (a list of them) of a metavariable context as text; everything borrowed."""
+        if is_scalar(goals):
+            return []
+        state = self._tactics.of_goals(context, metavariables, goals)
+        try:
+            return self._tactics.goals(state)
+        finally:
+            self._tactics.release(state)
 
     def _node(self, info: Object, path: Path) -> Json | None:
         kind, body = tag(info), field(info, 0)
@@ -97,17 +107,11 @@ class TreeJson:
         stx = self._syntax_shape(syntax, context)
         stx["pp"] = self._tactics.print_tactic(syntax, context)
 
-        def goals(metavariables: int, goals: int) -> list[str]:
-            listed = field(info, goals)
-            if is_scalar(listed):
-                return []
-            return self._tactics.goals(self._tactics.of_goals(context, field(info, metavariables), listed))
-
         return {
             "name": self._runtime.name_text(field(syntax, 1)) if tag(syntax) == 1 else None,
             "stx": stx,
-            "goalsBefore": goals(layout.TacticInfo.METAVARIABLES_BEFORE, layout.TacticInfo.GOALS_BEFORE),
-            "goalsAfter": goals(layout.TacticInfo.METAVARIABLES_AFTER, layout.TacticInfo.GOALS_AFTER),
+            "goalsBefore": self._goals(context, *fields(info)[layout.TacticInfo.METAVARIABLES_BEFORE :][:2]),
+            "goalsAfter": self._goals(context, *fields(info)[layout.TacticInfo.METAVARIABLES_AFTER :][:2]),
         }
 
     def _term(self, info: Object, context: Object) -> Json:
