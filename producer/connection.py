@@ -29,10 +29,11 @@ REFUSALS = (
 )
 
 
-def open_redis(url: str) -> Redis:
+def open_redis(url: str, *, name: str = "leanfleet-client") -> Redis:
     """A client for `url` that connects at its first command; every failure is raised at once.
 
     Args:
+        name: what CLIENT LIST calls its connections.
         url: `redis://`, `rediss://`, or `sentinel://host:port;sentinel://host:port/db?master_name=NAME`.
 
     Raises:
@@ -42,6 +43,7 @@ def open_redis(url: str) -> Redis:
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": READ_SECONDS,
         "socket_keepalive": True,
+        "client_name": name,
         "retry": Retry(NoBackoff(), 0),
     }
     try:

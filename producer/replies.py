@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
+from redis.exceptions import OutOfMemoryError
 
 from producer.backoff import Outage
 from producer.connection import broker_errors, open_redis
@@ -22,6 +23,7 @@ from producer.reply import Reply, decode_reply
 _logger = logging.getLogger("leanfleet.replies")
 
 BATCH = 256
+FULL_SECONDS = 0.1  # between looks at a server that has no memory left
 WAIT_SECONDS = 5  # how long the server holds a read; well below the connection's own limit
 
 # The head is taken from the left and put back to the left: nothing moves.
@@ -84,7 +86,12 @@ class ReplyChannel:
         self._delivered = 0
         if replies:
             return replies
-        head = await self._reader.blmove(self._key, self._key, WAIT_SECONDS, _END, _END)
+        try:
+            head = await self._reader.blmove(self._key, self._key, WAIT_SECONDS, _END, _END)
+        except OutOfMemoryError:
+            # A full server refuses what looks like a write. Replies must be read all the same: that makes room.
+            await asyncio.sleep(FULL_SECONDS)
+            return []
         return [] if head is None else [cast("bytes", head)]
 
     def _deliver(self, data: bytes) -> None:

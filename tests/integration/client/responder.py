@@ -11,6 +11,7 @@ from typing import Any, Self
 import kombu
 import msgspec
 import redis
+import redis.exceptions
 
 from producer.keys import REPLY_TTL_SECONDS, reply_key
 from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
@@ -77,9 +78,9 @@ class Responder:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with kombu.Connection(self.url) as connection:
+                with kombu.Connection(self.url, transport_options={"polling_interval": 0.1}) as connection:
                     self._consume(connection)
-            except (*kombu.Connection(self.url).connection_errors, redis.exceptions.RedisError):
+            except (kombu.exceptions.OperationalError, redis.exceptions.RedisError, OSError):
                 self._stop.wait(0.05)
 
     def _consume(self, connection: Any) -> None:
@@ -116,7 +117,7 @@ class Responder:
         pipe.execute()
 
 
-def envelopes(client: "redis.Redis[bytes]", queue: str = "leanfleet") -> list[tuple[dict[str, Any], Any]]:
+def envelopes(client: redis.Redis, queue: str = "leanfleet") -> list[tuple[dict[str, Any], Any]]:
     """What waits in a queue: each envelope and its decoded body, the oldest first."""
     found = [json.loads(data) for data in reversed(client.lrange(queue, 0, -1))]
     return [(envelope, json.loads(base64.b64decode(envelope["body"]))) for envelope in found]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any, cast
 
 import celery
 import kombu
@@ -14,7 +15,7 @@ from producer.operation import AnyOperation, ExportState, RunCode, RunTactics
 from producer.state import CommandStep, SorryStep, StateRef
 
 HOLE = StateRef(header="import Lean", steps=(CommandStep("theorem t : 1 = 1 := by sorry"), SorryStep(0)))
-OPERATIONS = [
+OPERATIONS: list[AnyOperation] = [
     RunCode(code="theorem «∀» : True := trivial"),
     RunCode(code="#eval 1", state=StateRef(header="import Lean"), timeout_seconds=1.5, memory_bytes=10**9),
     RunTactics(state=HOLE, tactics=("rfl", "simp")),
@@ -49,11 +50,15 @@ def test_the_message_is_the_one_that_celery_would_send(operation: AnyOperation) 
     assert json.loads(ours.body) == json.loads(json.dumps(theirs.body))
 
 
-def test_the_envelope_is_the_one_that_kombu_would_push() -> None:
+def test_the_envelope_is_the_one_that_kombu_would_push(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = json.loads(redis_envelope(message_of(OPERATIONS[0]), "queue"))
-    pushed = {}
+    pushed: dict[str, Any] = {}
+
+    def put(queue: str, message: Any, **_: Any) -> None:
+        pushed[queue] = message
+
     with kombu.Connection("memory://") as connection, connection.channel() as channel:
-        channel._put = lambda queue, message, **_: pushed.update({queue: message})
+        monkeypatch.setattr(channel, "_put", put)
         kombu.Producer(channel).publish(
             json.loads(message_of(OPERATIONS[0]).body),
             routing_key="queue",
@@ -73,13 +78,14 @@ def test_the_envelope_is_the_one_that_kombu_would_push() -> None:
 def test_kombu_decodes_it_to_the_operation(operation: AnyOperation) -> None:
     envelope = json.loads(redis_envelope(message_of(operation, deadline=99.0), "queue"))
     with kombu.Connection("memory://") as connection, connection.channel() as channel:
-        message = Message(envelope, channel=channel, accept={"application/json"})
+        message = Message(envelope, channel=cast("Any", channel), accept={"application/json"})
         arguments, keywords, embed = message.decode()
     assert arguments == []
     kind = message.headers["task"].removeprefix("leanfleet.")
-    assert msgspec.convert({**keywords, "kind": kind}, AnyOperation) == operation  # type: ignore[call-overload]
+    assert msgspec.convert({**keywords, "kind": kind}, AnyOperation) == operation
     assert set(embed.values()) == {None}
-    assert message.headers["leanfleet"] == {"reply_to": "me", "enqueued_at": 12.5, "deadline": 99.0}
+    header: Any = message.headers["leanfleet"]
+    assert header == {"reply_to": "me", "enqueued_at": 12.5, "deadline": 99.0}
 
 
 def test_each_sending_is_a_delivery_of_its_own() -> None:
