@@ -5,6 +5,7 @@ with it, and of several tactics one that kills its process costs the others a re
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -56,8 +57,9 @@ from workers.protocol.requests import Command, PickleProofState, Tactic
 from workers.protocol.responses import ErrorResponse
 from workers.settings import WorkerSettings
 from workers.states.blobs import Blobs
-from workers.states.cache import PickleCache, take_file
+from workers.states.cache import PickleCache
 from workers.states.costs import Costs
+from workers.states.exchange import ExchangeError, new_path, take
 from workers.states.recipe import Recipe
 from workers.states.restorer import BlobKilledError, Limits, Restorer, number_of, raise_if_lost
 from workers.states.signing import Signer
@@ -124,9 +126,20 @@ class Executor:
     """
 
     def __init__(
-        self, pool: AsyncLeanREPLPool, store: AsyncStore | None, settings: WorkerSettings | None = None
+        self,
+        pool: AsyncLeanREPLPool,
+        store: AsyncStore | None,
+        settings: WorkerSettings | None = None,
+        *,
+        costs: Costs | None = None,
     ) -> None:
-        """`store` is where states are exported to; without one they are restored from their recipes alone.
+        """Nothing is sent anywhere yet.
+
+        Args:
+            pool: an open pool; it is not closed by this object.
+            store: where states are exported to; without one they are restored from their recipes alone.
+            settings: a worker's.
+            costs: what is known of how long restoring takes; learned anew where it is not given.
 
         Raises:
             SettingsError: the settings contradict themselves.
@@ -136,7 +149,7 @@ class Executor:
         self._pool = pool
         self._project = pool.project.fingerprint
         self._settings = settings
-        self._costs = Costs()
+        self._costs = costs if costs is not None else Costs()
         self._cache = PickleCache(
             Path(settings.cache_directory) if settings.cache_directory else None, limit_bytes=settings.cache_bytes
         )
@@ -412,7 +425,7 @@ class Executor:
             StoreUnavailableError: the store cannot be reached.
         """
         started = time.monotonic()
-        path = self._blobs.new_path()
+        path = new_path(repl.folder or self._cache.folder)
         try:
             try:
                 response = await repl.send(
@@ -430,8 +443,13 @@ class Executor:
                 raise_if_lost(response)
                 self.counts["export_rejected"] += 1
                 raise self._cannot_pickle(export.state_id, f"the state cannot be pickled: {soft_error(response)}")
+            try:
+                pickle = await take(path, limit_bytes=self._settings.max_pickle_bytes)
+            except ExchangeError as error:
+                raise self._cannot_pickle(export.state_id, error.message) from error
         finally:
-            pickle = await asyncio.shield(take_file(path))
+            with contextlib.suppress(OSError):
+                path.unlink()
         if not pickle:
             raise self._cannot_pickle(export.state_id, "the REPL said that it pickled the state, and wrote nothing")
         blob = await self._blobs.save(pickle, state_id=export.state_id, steps=export.depth)

@@ -50,6 +50,7 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     cache_directory: str = ""  # where fetched pickles are kept while the worker runs; empty: the temporary files
     cache_bytes: int = 1024**3  # how much of them
     export_after_seconds: float = 0.5  # a state that took longer to reach is exported unasked; see benchmarks/states.py
+    max_pickle_bytes: int = 256 * 1024**2  # a larger one is not kept
     export_timeout_seconds: float = 30.0  # for pickling such a state
     cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
 

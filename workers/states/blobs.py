@@ -63,10 +63,6 @@ class Blobs:
             return "this worker has no key to sign with: set LEANFLEET_WORKER_BLOB_KEYS"
         return ""
 
-    def new_path(self) -> Path:
-        """Where a REPL may write a pickle."""
-        return self._cache.new_path()
-
     async def fetch(self, blob: BlobRef, state_id: str) -> Path:
         """The pickle as a file, checked against its signature and its hash.
 

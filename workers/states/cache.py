@@ -4,10 +4,7 @@ A file appears under its name in one step and is never written to again: REPLs m
 mapped file kills whoever mapped it. Deleting one is safe, since the mapping keeps the data.
 """
 
-import asyncio
-import contextlib
 import fcntl
-import os
 import secrets
 import shutil
 import tempfile
@@ -47,9 +44,10 @@ class PickleCache:
     def total_bytes(self) -> int:
         return self._total_bytes
 
-    def new_path(self) -> Path:
-        """A path inside the cache's folder at which there is no file: for a REPL to write to."""
-        return self._folder / f"new-{secrets.token_hex(8)}"
+    @property
+    def folder(self) -> Path:
+        """Deleted when the cache is closed."""
+        return self._folder
 
     def find(self, name: str) -> Path | None:
         """The file called `name`, and mark it as used."""
@@ -61,7 +59,7 @@ class PickleCache:
 
     def add(self, name: str, data: bytes) -> Path:
         """Write a file and return its path; older files may go for it, and one larger than the limit stays alone."""
-        temporary = self.new_path()
+        temporary = self._folder / f"new-{secrets.token_hex(8)}"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
@@ -104,19 +102,3 @@ def _delete_abandoned(parent: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:
             continue  # in use, another user's, or just being made
-
-
-async def take_file(path: Path) -> bytes | None:
-    """Read a file that a REPL wrote and delete it; None where it wrote none."""
-
-    def work() -> bytes | None:
-        try:
-            with path.open("rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108 - as cheap as it gets
-
-    return await asyncio.to_thread(work)

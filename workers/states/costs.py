@@ -31,8 +31,12 @@ class Costs:
     their kind.
     """
 
-    def __init__(self) -> None:
-        self._kinds: dict[type[Step], Average] = {CommandStep: Average(0.02), TacticStep: Average(0.005)}
+    def __init__(self, *, command_seconds: float = 0.02, tactic_seconds: float = 0.005) -> None:
+        """The times for a step are first guesses."""
+        self._kinds: dict[type[Step], Average] = {
+            CommandStep: Average(command_seconds),
+            TacticStep: Average(tactic_seconds),
+        }
         self._steps: LRU[str, float] = LRU(_REMEMBERED_STEPS)
         self._fetch = Average(0.005)
         self._load = Average(0.01)

@@ -12,6 +12,7 @@ from producer.errors import (
     BlobCorruptError,
     BlobMissingError,
     InvalidInputError,
+    PoolClosedError,
     ReplError,
     ReplTimeoutError,
     StoreError,
@@ -25,6 +26,7 @@ from workers.protocol.requests import Command, Tactic, UnpickleProofState
 from workers.protocol.responses import CommandResponse, ErrorResponse, TacticResponse
 from workers.states.blobs import BlobRefusedError, Blobs
 from workers.states.costs import Costs
+from workers.states.exchange import handed
 from workers.states.recipe import Recipe
 from workers.states.restoring import Plan, plan
 
@@ -138,17 +140,16 @@ class Restorer:
             return None
         environment = await self._run(repl, recipe, chosen.environment_start, recipe.base_depth, limits)
         started = time.monotonic()
+        timeout_seconds = min(_LOAD_SECONDS, limits.remaining_seconds())
         try:
-            request = UnpickleProofState(path=path, environment=environment.number)
-        except InvalidInputError as error:  # evicted from the cache just now, or the disk is full
-            self._fall_back(blob, state_id, "unreadable", error.message)
+            async with handed(path, repl.folder) as readable:
+                request = UnpickleProofState(path=readable, environment=number_of(environment))
+                response = await repl.send(request, timeout_seconds=timeout_seconds, memory_bytes=limits.memory_bytes)
+        except (InvalidInputError, OSError) as error:  # evicted from the cache just now, or the disk is full
+            self._fall_back(blob, state_id, "unreadable", str(error))
             return None
-        try:
-            response = await repl.send(
-                request,
-                timeout_seconds=min(_LOAD_SECONDS, limits.remaining_seconds()),
-                memory_bytes=limits.memory_bytes,
-            )
+        except PoolClosedError:
+            raise
         except ReplError as error:
             self._fall_back(blob, state_id, "killed", error.message)
             raise BlobKilledError from error
