@@ -141,9 +141,8 @@ class _Draft:
 
     def trim(self) -> None:
         """Let go what is too many, once a trial has ended."""
-        awaited = {waiter.header for waiter in self.view.waiters}
         while self.count - min(self.trials, 1) > self.view.capacity:
-            victim = _least_valuable((p for p in self.idle.values() if p.header not in awaited), self.view.headers)
+            victim = self._victim()
             if victim is None:
                 return
             self._retire(victim, Retirement.SURPLUS)
@@ -181,14 +180,19 @@ class _Draft:
             return False  # one at a time
         if self.having[waiter.header] and waiter.waited_seconds < self.view.start_seconds:
             return False  # its own are busy: more patience costs less than an import
-        victim = _least_valuable(
-            (process for process in self.idle.values() if process.header not in self.kept),
-            self.view.headers,
-            wanted={other.header for other in later},
-        )
+        victim = self._victim(wanted={other.header for other in later})
         if victim is not None:
             self._retire(victim, Retirement.HEADER)
         return victim is not None
+
+    def _victim(self, wanted: Container[str] = frozenset()) -> ProcessView | None:
+        """The least valuable idle REPL: nobody wants its header, or its header or itself was used longest ago."""
+        age = {header: place for place, header in enumerate(self.view.headers)}
+        return min(
+            (process for process in self.idle.values() if process.header not in self.kept),
+            key=lambda process: (process.header in wanted, -age.get(process.header, len(age)), process.last_used),
+            default=None,
+        )
 
     def _retire(self, process: ProcessView, reason: Retirement) -> None:
         self.retirements.append((process.id, reason))
@@ -204,19 +208,3 @@ def _contested(idle: Collection[ProcessView], others: Iterable[WaiterView]) -> s
         for process in idle
         if process.header == other.header and any(state in process.states for state in other.prefer)
     }
-
-
-def _least_valuable(
-    idle: Iterable[ProcessView], headers: Sequence[str], *, wanted: Container[str] = frozenset()
-) -> ProcessView | None:
-    """Of the idle: one whose header nobody waits for, then whose header, then which itself was used longest ago."""
-    age = {header: place for place, header in enumerate(headers)}
-    return min(
-        idle,
-        key=lambda process: (
-            process.header in wanted,
-            -age.get(process.header, len(headers)),
-            process.last_used,
-        ),
-        default=None,
-    )

@@ -3,7 +3,7 @@
 import dataclasses
 from collections import Counter
 
-from hypothesis import assume, event, given
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from workers.assignment import Plan, PoolView, ProcessView, Retirement, Status, WaiterView, assign, choose
@@ -66,6 +66,7 @@ def carry_out(view: PoolView, plan: Plan) -> PoolView:
     )
 
 
+@settings(max_examples=400)
 @given(pools())
 def test_a_plan_is_possible(view: PoolView) -> None:
     """Only idle REPLs are granted or let go, each once, to a waiter of its header; and the sizes are kept."""
@@ -86,6 +87,7 @@ def test_a_plan_is_possible(view: PoolView) -> None:
     assert not set(plan.starts) & view.held
 
 
+@settings(max_examples=400)
 @given(pools())
 def test_after_a_plan_there_is_nothing_to_do(view: PoolView) -> None:
     assert not assign(carry_out(view, assign(view)))
@@ -183,6 +185,34 @@ def test_a_state_is_left_to_the_one_who_waits_for_it() -> None:
 def test_at_most_size_repls_work_though_spares_are_idle() -> None:
     view = pool(busy(1), busy(2), idle(3), waiters=(waiter(0),))
     assert not assign(view)
+
+
+def test_spares_do_not_make_more_work_than_size() -> None:
+    view = pool(idle(1), idle(2, last_used=1), size=1, waiters=(waiter(0), waiter(1)))
+    assert assign(view).grants == ((0, 2),)
+
+
+def test_a_repl_that_someone_will_have_at_the_next_free_slot_is_not_taken_for_another_header() -> None:
+    waiting = (waiter(0), waiter(1, "import A"))
+    assert not assign(pool(busy(1), busy(2), idle(3), waiters=waiting, headers=("", "import A")))
+
+
+def test_a_place_is_taken_from_a_header_that_nobody_waits_for() -> None:
+    waiting = (waiter(0, "import B"), waiter(1))
+    headers = ("import A", "import B", "")
+    plan = assign(pool(idle(1), idle(2, "import A"), size=2, spares=0, waiters=waiting, headers=headers))
+    assert plan == Plan(grants=((1, 1),), starts=("import B",), retirements=((2, Retirement.HEADER),))
+
+
+def test_each_start_is_for_one_waiter() -> None:
+    coming = ProcessView(id=1, status=Status.STARTING, header="import A")
+    waiting = (waiter(0, "import A"), waiter(1, "import A"))
+    assert assign(pool(coming, idle(2), waiters=waiting, headers=("", "import A"))).starts == ("import A",)
+
+
+def test_no_header_takes_more_places_than_can_work() -> None:
+    waiting = (waiter(0, "import A", waited_seconds=9.0),)
+    assert not assign(pool(busy(1, "import A"), idle(2), size=1, waiters=waiting, headers=("", "import A")))
 
 
 def test_a_place_that_has_become_free_is_filled_with_the_header_asked_for_last() -> None:

@@ -1,5 +1,7 @@
 """Replies are cut out of a stream by what is in it, never by how the pipe chopped it up."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ replies = st.lists(lines, min_size=1, max_size=4).map(lambda parts: "\n".join(pa
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     ends = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(ends)]
 
 
 @given(st.lists(replies, max_size=5), st.lists(st.integers(min_value=0), max_size=12), st.integers(0, 2))
