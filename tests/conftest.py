@@ -8,6 +8,12 @@ from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--repl-transcripts", metavar="DIR", help="recorded sessions of the community REPL to check against"
+    )
+
+
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A Valkey for the whole session. Use a queue of your own in it, or `flushall` at your start, and never stop it."""

@@ -30,6 +30,10 @@ _decode_tactic = msgspec.json.Decoder(TacticResponse).decode
 _decode_error = msgspec.json.Decoder(ErrorResponse).decode
 
 
+# msgspec leaves bad UTF-8 and bottomless nesting to Python's own errors.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def _command(request: Command) -> dict[str, object]:
     fields: dict[str, object] = {"cmd": request.code}
     if request.environment is not None:
@@ -88,8 +92,8 @@ class CommunityAdapter:
     def decode(self, request: Request[R], frame: bytes) -> R | ErrorResponse:
         try:
             return cast("R", _DECODERS[type(request)](frame))
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             try:
                 return _decode_error(frame)
-            except msgspec.DecodeError:
+            except _UNREADABLE:
                 raise UnreadableReplyError(str(error)) from None
