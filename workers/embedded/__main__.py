@@ -48,27 +48,30 @@ def _fail(reason: object) -> NoReturn:
 
 
 def _serve(requests: int, replies: int, library: Path | None, core: Path | None) -> None:
-    from workers.embedded.errors import EmbeddedLeanError
-    from workers.embedded.protocol import ProtocolError, frame, parse, queries
-    from workers.embedded.runtime import Runtime, WrongLeanError
-    from workers.embedded.session import Session
+    # Not at the top: a wrong command line or a dead parent should be noticed before these are read.
+    from workers.embedded.errors import EmbeddedLeanError  # noqa: PLC0415
+    from workers.embedded.protocol import ProtocolError, frame, parse, queries  # noqa: PLC0415
+    from workers.embedded.runtime import Runtime  # noqa: PLC0415
+    from workers.embedded.session import Session  # noqa: PLC0415
 
     try:
         if library is None or core is None:
-            from workers.embedded.build import ensure_core
+            from workers.embedded.build import ensure_core  # noqa: PLC0415
 
             paths = ensure_core()
             library, core = paths.library, paths.lean_path
         session = Session(Runtime(library, core), core / _IMAGE)
-    except (EmbeddedLeanError, WrongLeanError, OSError) as error:
+    except (EmbeddedLeanError, OSError) as error:
         _fail(error)
     try:
         for query in queries(os.fdopen(requests, "rb")):
             try:
-                reply = session.handle(*parse(query))
+                reply = frame(session.handle(*parse(query)))
             except ProtocolError as error:
-                reply = {"message": str(error)}
-            _write(replies, frame(reply))
+                reply = frame({"message": str(error)})
+            except RecursionError:  # an info tree of a term thousands of levels deep
+                reply = frame({"message": "The reply is nested too deeply for JSON."})
+            _write(replies, reply)
     except BrokenPipeError:
         pass
     os._exit(0)  # Lean's threads and its 200 MB need no tidying

@@ -14,6 +14,10 @@ from workers.embedded.abi import TAG_CLOSURE, UNIT, Lean, Object, write_words
 Action = Callable[..., Object]
 
 
+def _unexpected(*_arguments: Object) -> Object:
+    raise RuntimeError("Lean ran a captured action on its own")
+
+
 class Closure:
     """A Lean closure that calls `self.action` with owned arguments and hands its owned result back to Lean.
 
@@ -21,15 +25,14 @@ class Closure:
     of zero means that Lean neither counts nor frees it.
     """
 
-    def __init__(self, lean: Lean, arity: int) -> None:
-        self.action: Action | None = None
+    def __init__(self, lean: Lean, arity: int, action: Action = _unexpected) -> None:
+        self.action: Action = action
         self.error: BaseException | None = None
         self._lean = lean
         # PYFUNCTYPE: the interpreter's lock is held already, since calls into Lean do not release it.
         prototype = ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * arity)
         self._function = prototype(self._call)
-        address = ctypes.cast(self._function, ctypes.c_void_p).value
-        assert address is not None
+        address = ctypes.cast(self._function, ctypes.c_void_p).value or 0
         self._memory = ctypes.create_string_buffer(32)
         start = ctypes.addressof(self._memory) + 7 & ~7
         write_words(start, [TAG_CLOSURE << 56 | 24 << 32, address, arity])
@@ -37,9 +40,8 @@ class Closure:
 
     def _call(self, *arguments: Object) -> Object:
         try:
-            assert self.action is not None
             return self.action(*arguments)
-        except BaseException as error:  # must not unwind through compiled code: kept, and raised behind the call
+        except BaseException as error:  # noqa: BLE001 - it must not unwind through compiled code: raised behind the call
             self.error = error
             return self._lean.ctor(0, UNIT)
 

@@ -113,11 +113,11 @@ class InfoTree:
 class Info:
     """The constructors of `Lean.Elab.Info` by name, in order; each has one field."""
 
-    NAMES = [
+    NAMES = (
         "TacticInfo",
         "TermInfo",
         "PartialTermInfo",
-        "CommandInfo",
+        "CommmandInfo",  # with three m, as the community REPL writes it
         "MacroExpansionInfo",
         "OptionInfo",
         "ErrorNameInfo",
@@ -131,7 +131,7 @@ class Info:
         "ChoiceInfo",
         "DocInfo",
         "DocElabInfo",
-    ]
+    )
     TACTIC, TERM, COMMAND = 0, 1, 3
 
 

@@ -105,7 +105,8 @@ class Proofs:
 
     def _closed(self, proof: Object, local_context: Object, references: References) -> Object:
         """The borrowed proof abstracted over the hypotheses that it uses, as often as their types bring new ones;
-        owned. Raises LeanException."""
+        owned. Raises LeanException.
+        """
         runtime, lean = self._runtime, self._runtime.lean
         lean.keep(proof)
         while unbox(self._has_variable(lean.keep(proof))):

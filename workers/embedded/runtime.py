@@ -27,6 +27,7 @@ from workers.embedded.abi import (
     unbox,
 )
 from workers.embedded.closure import Closure
+from workers.embedded.errors import LeanLibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,14 +63,10 @@ class LeanException(Exception):  # noqa: N818 - what Lean calls an exception, no
     """An exception thrown in Lean; the text is the one that Lean shows."""
 
 
-class WrongLeanError(Exception):
-    """The library is not the build of Lean that this package knows."""
-
-
 class Runtime:
     """Lean, initialised, with `lean_path` as its search path.
 
-    Raises `WrongLeanError` if the library is another build, `OSError` if it cannot be loaded. Make it once per
+    Raises `LeanLibraryError` if the library is another build, `OSError` if it cannot be loaded. Make it once per
     process, on the thread that will use it.
     """
 
@@ -78,7 +75,7 @@ class Runtime:
         try:
             self._start(library, lean_path)
         except AttributeError as error:
-            raise WrongLeanError(f"{library} lacks a symbol of Lean 4.35.0: {error}") from None
+            raise LeanLibraryError(f"{library} lacks a symbol of Lean 4.35.0: {error}") from None
 
     def _start(self, library: Path, lean_path: Path) -> None:
         self.library = _stable_path(library)
@@ -89,7 +86,7 @@ class Runtime:
         lean.raw("lean_init_task_manager_using", 1)(_LEAN_WORKER_THREADS)
         git_hash = text(lean.constant("l_Lean_githash"))
         if git_hash != GIT_HASH:
-            raise WrongLeanError(f"{library} is Lean of commit {git_hash}, and not {GIT_HASH} (4.35.0)")
+            raise LeanLibraryError(f"{library} is Lean of commit {git_hash}, and not {GIT_HASH} (4.35.0)")
         self._bind()
         self._search(str(lean_path))
 
@@ -126,8 +123,7 @@ class Runtime:
         self.meta_action = Closure(lean, 5)
         self.command_action = Closure(lean, 3)
         self.term_action = Closure(lean, 7)
-        self.never = Closure(lean, 1)
-        self.never.action = lambda _: box(0)
+        self.never = Closure(lean, 1, lambda _: box(0))
         self.term_context = self._capture_term_context()
 
     def _capture_term_context(self) -> Object:
@@ -305,9 +301,9 @@ class Runtime:
         return self._heartbeats()
 
     def check_layout(self, record: type[layout.Record], o: Object) -> None:
-        """Raise WrongLeanError unless `o` has as many object fields as the record should have."""
+        """Raise LeanLibraryError unless `o` has as many object fields as the record should have."""
         if field_count(o) != record.FIELDS:
-            raise WrongLeanError(f"{record.__name__} has {field_count(o)} fields and not {record.FIELDS}")
+            raise LeanLibraryError(f"{record.__name__} has {field_count(o)} fields and not {record.FIELDS}")
 
 
 def name_hash(name: Object) -> int:
