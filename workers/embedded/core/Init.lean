@@ -2,3 +2,5 @@
 prelude
 import Init.Decidable
 import Init.Nat
+import Init.Data
+import Init.List

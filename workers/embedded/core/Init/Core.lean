@@ -269,3 +269,24 @@ theorem funext {α : Sort u} {β : α → Sort v} {f g : (x : α) → β x} (h :
   let app (q : Quot rel) (x : α) : β x := Quot.lift (r := rel) (fun f => f x) (fun _ _ e => e x) q
   show app (Quot.mk rel f) = app (Quot.mk rel g)
   rw [Quot.sound (r := rel) h]
+
+unsafe axiom Quot.lcInv {α : Sort u} {r : α → α → Prop} (q : Quot r) : α
+
+theorem Lean.injEq_helper {P Q R : Prop} (f : P → Q → R) : P ∧ Q → R := fun ⟨p, q⟩ => f p q
+gen_injective_theorems% Prod
+gen_injective_theorems% PProd
+gen_injective_theorems% MProd
+gen_injective_theorems% Subtype
+gen_injective_theorems% Sigma
+gen_injective_theorems% PSigma
+gen_injective_theorems% Sum
+gen_injective_theorems% PSum
+gen_injective_theorems% Nat
+gen_injective_theorems% Option
+gen_injective_theorems% List
+gen_injective_theorems% Fin
+gen_injective_theorems% Char
+gen_injective_theorems% String
+gen_injective_theorems% Array
+gen_injective_theorems% PLift
+gen_injective_theorems% ULift

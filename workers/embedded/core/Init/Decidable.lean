@@ -147,12 +147,34 @@ theorem beq_eq_false_iff_ne {α : Type u} [BEq α] [LawfulBEq α] {a b : α} : (
   · exact ⟨fun _ => ne_of_beq_false h, fun _ => rfl⟩
   · exact ⟨fun f => Bool.noConfusion f, fun n => absurd (eq_of_beq h) n⟩
 
+instance instSubsingletonDecidable (p : Prop) : Subsingleton (Decidable p) := ⟨fun
+  | isTrue _, isTrue _ => rfl
+  | isFalse _, isFalse _ => rfl
+  | isTrue h, isFalse n => absurd h n
+  | isFalse n, isTrue h => absurd h n⟩
+
 /-! ### Conditionals -/
 
 @[simp] theorem ite_true {α : Sort u} (a b : α) : (if True then a else b) = a := rfl
 @[simp] theorem ite_false {α : Sort u} (a b : α) : (if False then a else b) = b := rfl
 @[simp] theorem dite_true {α : Sort u} {t : True → α} {e : ¬True → α} : dite True t e = t trivial := rfl
 @[simp] theorem dite_false {α : Sort u} {t : False → α} {e : ¬False → α} : dite False t e = e not_false := rfl
+theorem ite_eq_left {c : Prop} {h : Decidable c} (hc : c) {α : Sort u} {t e : α} : (if c then t else e) = t :=
+  match h with
+  | isTrue _ => rfl
+  | isFalse n => absurd hc n
+theorem ite_eq_right {c : Prop} {h : Decidable c} (hn : ¬c) {α : Sort u} {t e : α} : (if c then t else e) = e :=
+  match h with
+  | isTrue hc => absurd hc hn
+  | isFalse _ => rfl
+theorem dite_eq_left {c : Prop} {h : Decidable c} (hc : c) {α : Sort u} {t : c → α} {e : ¬c → α} : dite c t e = t hc :=
+  match h with
+  | isTrue _ => rfl
+  | isFalse n => absurd hc n
+theorem dite_eq_right {c : Prop} {h : Decidable c} (hn : ¬c) {α : Sort u} {t : c → α} {e : ¬c → α} : dite c t e = e hn :=
+  match h with
+  | isTrue hc => absurd hc hn
+  | isFalse _ => rfl
 theorem if_pos {c : Prop} [h : Decidable c] (hc : c) {α : Sort u} {t e : α} : (if c then t else e) = t :=
   match h with
   | isTrue _ => rfl

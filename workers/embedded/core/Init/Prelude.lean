@@ -63,6 +63,9 @@ inductive Eq {α : Sort u} : α → α → Prop where
 @[simp] abbrev Eq.ndrec {α : Sort v} {a : α} {motive : α → Sort u} (m : motive a) {b : α} (h : Eq a b) : motive b :=
   Eq.rec (motive := fun α _ => motive α) m h
 
+@[simp] abbrev Eq.ndrec_symm.{u1, u2} {α : Sort u2} {a : α} {motive : α → Sort u1} (m : motive a) {b : α} (h : Eq b a) : motive b :=
+  Eq.ndrec m (Eq.rec (motive := fun x _ => Eq x b) (Eq.refl b) h)
+
 @[match_pattern] def rfl {α : Sort u} {a : α} : Eq a a := Eq.refl a
 @[simp] theorem id_eq {α : Sort u} (a : α) : Eq (id a) a := rfl
 theorem Eq.subst {α : Sort u} {motive : α → Prop} {a b : α} (h₁ : Eq a b) (h₂ : motive a) : motive b := Eq.ndrec h₂ h₁
@@ -88,6 +91,11 @@ theorem eq_of_heq {α : Sort u} {a a' : α} (h : HEq a a') : Eq a a' :=
   have key : (β : Sort u) → (b : β) → HEq a b → (e : Eq α β) → Eq (cast e a) b :=
     fun _ _ h₁ => h₁.rec (fun _ => rfl)
   key α a' h rfl
+
+abbrev HEq.homo_ndrec.{u1, u2} {α : Sort u2} {a : α} {motive : α → Sort u1} (m : motive a) {b : α} (h : HEq a b) : motive b :=
+  Eq.ndrec m (eq_of_heq h)
+abbrev HEq.homo_ndrec_symm.{u1, u2} {α : Sort u2} {a : α} {motive : α → Sort u1} (m : motive a) {b : α} (h : HEq b a) : motive b :=
+  Eq.ndrec_symm m (eq_of_heq h)
 
 structure Prod (α : Type u) (β : Type v) where
   mk ::
@@ -333,6 +341,10 @@ theorem Nat.ne_of_beq_eq_false : {n m : Nat} → Eq (Nat.beq n m) false → Not 
   match h : Nat.beq n m with
   | true => isTrue (Nat.eq_of_beq_eq_true h)
   | false => isFalse (Nat.ne_of_beq_eq_false h)
+def Nat.ctorIdx : Nat → Nat
+  | .zero => 0
+  | .succ _ => 1
+
 @[inline] instance instDecidableEqNat : DecidableEq Nat := Nat.decEq
 
 set_option bootstrap.genMatcherCode false in
@@ -379,12 +391,10 @@ structure Char where
   val : UInt32
   valid : val.isValidChar
 
-set_option genCtorIdx false in
 inductive List (α : Type u) where
   | nil : List α
   | cons (head : α) (tail : List α) : List α
 
-set_option genCtorIdx false in
 inductive Option (α : Type u) where
   | none : Option α
   | some (val : α) : Option α
