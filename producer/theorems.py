@@ -10,7 +10,7 @@ _NAME = r"(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*)(?:\.(?:«[^»\n]+»|[^\W\d][\w
 _TOKEN = re.compile(
     rf"""
       (?P<comment> --[^\n]* | /-)
-    | (?P<string> "(?:[^"\\]|\\.)*" )
+    | (?P<string> "(?:[^"\\]|\\.)*" | (?<![\w'!?])'(?:\\.[^'\n]*|[^'\\])' )
     | (?<![\w.'«]) (?:
         (?P<declares> theorem | lemma ) \s+ (?P<theorem> {_NAME} )
       | (?P<opens> namespace | section | mutual ) \b (?: [^\S\n]+ (?P<opened> {_NAME} ) )?
