@@ -18,6 +18,8 @@ from producer import LeanFleetError, Settings, __all__, __version__  # noqa: F40
 if TYPE_CHECKING:
     import typer
 
+    from producer.commands.joined import LocalFleet
+
 _COULD_NOT_RUN = 2
 
 
@@ -56,11 +58,14 @@ def _load(part: _Part, module: str) -> object:
     except ModuleNotFoundError as error:
         if error.name == module:
             raise _MissingPartError(f"{module} is not in this installation") from error
-        if error.name is None or error.name.partition(".")[0] in ("producer", "workers", "tasks"):
-            raise
-        raise _MissingPartError(
-            f"this needs {error.name}, which is not installed: pip install 'leanfleet[{part.extra}]'"
-        ) from error
+        raise _explained(error, part.extra) from error
+
+
+def _explained(error: ModuleNotFoundError, extra: str) -> Exception:
+    """What to do about a module that is missing; one of our own is no matter of installing."""
+    if error.name is None or error.name.partition(".")[0] in ("producer", "workers", "tasks"):
+        return error
+    return _MissingPartError(f"this needs {error.name}, which is not installed: pip install 'leanfleet[{extra}]'")
 
 
 def _commands(part: _Part) -> "typer.Typer":
@@ -88,14 +93,7 @@ def _refusal(name: str, message: str) -> Callable[[], None]:
 
 
 def _local_fleet(settings: Settings) -> AbstractContextManager[Settings]:
-    try:
-        stack = _load(_PARTS[0], "tasks.stack.fleet")
-    except _MissingPartError as error:
-        raise _MissingPartError(
-            "no broker is configured, and none can be started here: set LEANFLEET_BROKER_URL, "
-            f"or install what runs a fleet on this computer ({error.message})"
-        ) from error
-    start: Callable[[Settings], AbstractContextManager[Settings]] = stack.local_fleet  # type: ignore[attr-defined]
+    start: LocalFleet = _load(_PARTS[0], "tasks.stack.fleet").local_fleet  # type: ignore[attr-defined]
     return start(settings)
 
 
@@ -134,7 +132,10 @@ def main() -> None:
         app.add_typer(producer_commands)
         for part in _PARTS:
             app.add_typer(_commands(part))
-        app(obj=Joined(local_fleet=_local_fleet))
+        try:
+            app(obj=Joined(local_fleet=_local_fleet))
+        except ModuleNotFoundError as error:  # commands import what is heavy when they run
+            raise _explained(error, "local") from error
     except LeanFleetError as error:
         sys.stderr.write(f"error: {error.message}\n")
         sys.exit(_COULD_NOT_RUN)

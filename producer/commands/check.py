@@ -112,7 +112,13 @@ def _fleet(joined: Joined, settings: Settings, console: Console) -> Iterator[Set
         return
     if console.is_terminal:
         console.print("No broker is configured: starting a fleet on this computer.", markup=False)
-    with joined.local_fleet(settings) as reached:
+    with contextlib.ExitStack() as stack:
+        try:
+            reached = stack.enter_context(joined.local_fleet(settings))
+        except LeanFleetError as error:
+            raise error.with_context(
+                "no broker is configured (LEANFLEET_BROKER_URL), and no fleet can be started on this computer"
+            ) from error
         yield reached
 
 
