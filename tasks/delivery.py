@@ -14,14 +14,22 @@ LOSSES_HEADER = "leanfleet_losses"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """`call` is None for tasks of Celery's own API. `losses` is how often a worker vanished with it before."""
+    """`call` is None for tasks of Celery's own API.
+
+    `losses` is how often a worker vanished with it before, `deaths` how often its REPL died, as far as that is known.
+    """
 
     id: str
     kind: str
     call: CallHeader | None = None
     losses: int = 0
+    deaths: int = 0
     label: str = ""
     worker: str = ""
+
+    @property
+    def attempt(self) -> int:
+        return 1 + self.losses + self.deaths
 
     @classmethod
     def from_request(cls, kind: str, request: Mapping[str, Any]) -> "Delivery":

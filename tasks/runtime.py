@@ -238,6 +238,7 @@ class Runtime:
         if not too_many_deaths(deaths, self._redelivery):
             logger.warning("operation %s: its REPL died (%d.): %s", delivery.id, deaths, result.reason)
             raise ElsewhereError(result.reason)
+        delivery = msgspec.structs.replace(delivery, deaths=deaths - 1)
         return await self._give_up(parts, result, operation, delivery)
 
     async def _give_up(
@@ -266,7 +267,7 @@ class Runtime:
         return await self._answer(parts, result, delivery)
 
     async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery) -> AnyResult:
-        result = msgspec.structs.replace(result, worker=delivery.worker, attempt=1 + delivery.losses)
+        result = msgspec.structs.replace(result, worker=delivery.worker, attempt=delivery.attempt)
         if delivery.call is not None:
             await parts.replies.send(delivery.call.reply_to, encode_reply(Reply(call_id=delivery.id, result=result)))
         return result

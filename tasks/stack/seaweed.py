@@ -116,6 +116,12 @@ class Seaweed(LocalProcess):
             config=config,
         )
 
+    def ask_to_end(self) -> None:
+        """Nothing: it takes ten seconds to say goodbye, and loses nothing of what it has acknowledged without it."""
+
+    def stop(self, *, grace_seconds: float = 0.0) -> int | None:  # noqa: ARG002 - the grace would be waited for in vain
+        return self.kill()
+
     def wait_ready(self) -> None:
         """Return when an object was stored in the bucket; raise StackError when that does not come about.
 

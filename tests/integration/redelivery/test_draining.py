@@ -1,0 +1,120 @@
+"""Workers that are told of their end: no work is lost with them, and none waits for a lease to end."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from producer.client import Client
+from producer.settings import Settings
+from tasks.redelivery.keys import QueueKeys
+from tests.integration.redelivery.conftest import StartMachine
+from tests.waiting import until
+
+
+async def test_what_does_not_finish_within_the_grace_is_back_in_the_queue(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
+) -> None:
+    machine = start_machine(REDELIVERY_GRACE_SECONDS="1", REDELIVERY_LEASE_SECONDS="60")
+    async with Client(settings) as fleet:
+        calls = [asyncio.ensure_future(fleet.run_code("%sleep 20")) for _ in range(6)]
+        await until(lambda: broker.zcard(keys.leases) == 4, "all its threads have work")
+        machine.ask_to_end()
+        # A lease of a minute cannot have ended: this is the worker's own doing.
+        await until(lambda: broker.llen(keys.queue) == 6, "all is back in the queue")
+        assert not broker.exists(keys.leases, keys.leased, keys.losses)
+        await until(lambda: not machine.running, "it ended")
+        for call in calls:
+            call.cancel()
+    assert machine.exit_code == 0
+    assert not broker.exists(keys.consumers)
+
+
+async def test_what_finishes_within_the_grace_is_answered(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    machine = start_machine(REDELIVERY_GRACE_SECONDS="30")
+    async with Client(settings) as fleet:
+        calls = [asyncio.ensure_future(fleet.run_code(f"%sleep 1.5\n%say {number}")) for number in range(2)]
+        await until(lambda: broker.zcard(keys.leases) == 2, "it works on both")
+        machine.ask_to_end()
+        results = await asyncio.gather(*calls)
+        assert [result.messages[0].data for result in results] == ["0", "1"]
+        await until(lambda: not machine.running, "it ended, long before the grace is over")
+    assert machine.exit_code == 0
+    assert nothing_left()
+
+
+async def test_nothing_is_taken_any_more(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
+) -> None:
+    machine = start_machine(REDELIVERY_GRACE_SECONDS="30")
+    async with Client(settings) as fleet:
+        running = asyncio.ensure_future(fleet.run_code("%sleep 3"))
+        await until(lambda: broker.zcard(keys.leases) == 1, "it works")
+        machine.ask_to_end()
+        await until(lambda: "draining (SIGTERM)" in machine.log(), "it heard")
+        late = asyncio.ensure_future(fleet.run_code("theorem t : True := trivial"))
+        await running
+        await until(lambda: not machine.running, "it ended")
+        assert broker.llen(keys.queue) == 1
+        start_machine()
+        await late
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT), (signal.SIGQUIT,)]
+)
+async def test_a_second_signal_means_now(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine, signals: tuple[int, ...]
+) -> None:
+    machine = start_machine(REDELIVERY_GRACE_SECONDS="600", REDELIVERY_LEASE_SECONDS="60")
+    async with Client(settings) as fleet:
+        call = asyncio.ensure_future(fleet.run_code("%sleep 600", timeout_seconds=1000))
+        await until(lambda: broker.zcard(keys.leases) == 1, "it works")
+        for count, number in enumerate(signals, start=1):
+            machine.signal(number)
+            await until(lambda count=count: machine.log().count("draining") == count, "it heard")
+        await until(lambda: not machine.running, "it ended")
+        assert broker.llen(keys.queue) == 1
+        call.cancel()
+
+
+async def test_calls_that_were_given_up_are_not_begun(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    async with Client(settings) as fleet:
+        given_up = asyncio.ensure_future(fleet.run_code("%sleep 600", timeout_seconds=1000))
+        await until(lambda: broker.llen(keys.queue) == 1, "it is in the queue")
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        await until(lambda: broker.zcard("leanfleet:revoked") > 0, "workers are told")
+        start_machine()
+        result = await fleet.run_code("%say next")
+        assert [message.data for message in result.messages] == ["next"]
+        await until(nothing_left, "nothing is left on the broker")
+
+
+async def test_what_is_past_its_deadline_is_not_begun(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    async with Client(settings) as fleet:
+        result = await fleet.run_code("%sleep 600", timeout_seconds=1000, deadline_seconds=0.5)
+        assert result.outcome == "lost"
+        assert broker.llen(keys.queue) == 1
+        start_machine()
+        await until(nothing_left, "it was dropped")

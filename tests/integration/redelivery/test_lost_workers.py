@@ -1,0 +1,147 @@
+"""Workers that vanish: what they held is run by others, once for the caller."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import psutil
+import redis
+
+from producer.client import Client
+from producer.outcome import Outcome
+from producer.settings import Settings
+from tasks.redelivery.dead import DeadLetter, dead_key
+from tasks.redelivery.keys import QueueKeys
+from tests.integration.redelivery.conftest import StartMachine
+from tests.machines import is_gone, scripted_repls
+from tests.waiting import until, wait_until
+
+
+async def test_what_a_killed_worker_held_is_run_by_another(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    doomed = start_machine()
+    async with Client(settings) as fleet:
+        calls = [asyncio.ensure_future(fleet.run_code(f"%sleep 1\n%say {number}")) for number in range(6)]
+        await until(lambda: broker.zcard(keys.leases) == 4, "all its threads have work")
+        repls = scripted_repls(doomed.pid or 0)
+        assert repls
+        doomed.kill()
+        start_machine()
+        results = await asyncio.gather(*calls)
+    assert [result.messages[0].data for result in results] == [str(number) for number in range(6)]
+    assert sorted(result.attempt for result in results) == [1, 1, 2, 2, 2, 2]
+    await until(lambda: all(map(is_gone, repls)), "the killed worker's REPLs are gone")
+    await until(nothing_left, "nothing is left on the broker")
+
+
+async def test_a_message_is_not_lost_with_the_worker_that_was_waiting_for_it(
+    settings: Settings, start_machine: StartMachine, nothing_left: Callable[[], bool]
+) -> None:
+    """The server hands the message to a connection behind which nobody is any more."""
+    idle = start_machine()
+    idle.signal(signal.SIGSTOP)
+    async with Client(settings) as fleet:
+        calls = [asyncio.ensure_future(fleet.run_code("theorem t : True := trivial")) for _ in range(4)]
+        await asyncio.wait(calls, timeout=1.5)
+        idle.kill()
+        start_machine()
+        results = await asyncio.gather(*calls)
+    assert {result.outcome for result in results} == {Outcome.OK}
+    await until(nothing_left, "nothing is left on the broker")
+
+
+async def test_a_worker_that_was_stopped_and_goes_on_answers_nothing_twice(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    frozen = start_machine()
+    async with Client(settings) as fleet:
+        calls = [asyncio.ensure_future(fleet.run_code(f"%sleep 1\n%say {number}")) for number in range(4)]
+        await until(lambda: broker.zcard(keys.leases) == 4, "all its threads have work")
+        frozen.signal(signal.SIGSTOP)
+        start_machine()
+        results = await asyncio.gather(*calls)
+        frozen.signal(signal.SIGCONT)
+        assert [result.messages[0].data for result in results] == ["0", "1", "2", "3"]
+        again = await fleet.run_code("%say again")
+        assert [message.data for message in again.messages] == ["again"]
+    await until(nothing_left, "nothing is left on the broker")
+
+
+async def test_a_task_that_is_longer_than_its_lease_runs_once(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
+) -> None:
+    for _ in range(2):
+        start_machine(REDELIVERY_LEASE_SECONDS="1")
+    async with Client(settings) as fleet:
+        result = await fleet.run_code("%sleep 6\n%say done")
+    assert [message.data for message in result.messages] == ["done"]
+    assert result.attempt == 1
+    assert not broker.exists(keys.losses)
+
+
+async def test_a_hung_workers_lease_ends(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
+) -> None:
+    hung = start_machine(REDELIVERY_LEASE_SECONDS="1", REDELIVERY_MAX_LEASE_SECONDS="2")
+    async with Client(settings) as fleet:
+        call = asyncio.ensure_future(fleet.run_code("%sleep 5\n%say done"))
+        await until(lambda: broker.hlen(keys.losses) == 1, "its lease ended")
+        result = await call
+    assert [message.data for message in result.messages] == ["done"]
+    assert "was held for longer than max_lease_seconds" in hung.log()
+
+
+async def test_an_operation_that_takes_its_workers_down_ends_among_the_dead_letters(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
+) -> None:
+    async with Client(settings) as fleet:
+        call = asyncio.ensure_future(fleet.run_code("%sleep 20"))
+        for losses in range(2):
+            machine = start_machine(REDELIVERY_LEASE_SECONDS="1", REDELIVERY_MAX_WORKER_LOSSES="2")
+            counted = [b"%d" % losses] if losses else []
+            await until(partial(_is_held_after, broker, keys, counted), "this machine has it")
+            machine.kill()
+        start_machine(REDELIVERY_LEASE_SECONDS="1", REDELIVERY_MAX_WORKER_LOSSES="2")
+        result = await call
+    assert result.outcome is Outcome.REPL_DIED
+    assert result.reason == "2 workers vanished while they ran it"
+    (letter,) = (msgspec.json.decode(each, type=DeadLetter) for each in broker.lrange(dead_key(settings.queue), 0, -1))
+    assert letter.arguments == {"code": "%sleep 20"}
+    assert letter.kind == "run_code"
+
+
+def _is_held_after(broker: redis.Redis, keys: QueueKeys, losses: list[bytes]) -> bool:
+    return broker.zcard(keys.leases) == 1 and broker.hvals(keys.losses) == losses
+
+
+def test_what_is_no_message_is_put_aside_and_work_goes_on(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    start_machine()
+    for junk in (b"not json", b"{}", b'{"properties": {"delivery_tag": 3}}', b"\xff"):
+        broker.lpush(keys.queue, junk)
+    wait_until(lambda: broker.llen(dead_key(settings.queue)) == 4, "all four are dead letters")
+    wait_until(nothing_left, "nothing is left on the broker")
+
+
+def test_a_worker_leaves_no_process_behind(start_machine: StartMachine) -> None:
+    machine = start_machine()
+    children = psutil.Process(machine.pid).children(recursive=True)
+    assert len(children) >= 3
+    assert machine.stop(grace_seconds=15) == 0
+    wait_until(lambda: all(map(is_gone, children)), "all of its processes are gone")
