@@ -82,7 +82,8 @@ def complete(operation: AnyOperation, result: AnyResult) -> AnyResult:
     """
     match operation, result:
         case RunCode(), RunCodeResult():
-            if result.outcome not in (Outcome.OK, Outcome.LEAN_ERROR):
+            # Errors that speak through messages leave an environment; one that needs a reason left none (a bad import).
+            if result.outcome not in (Outcome.OK, Outcome.LEAN_ERROR) or result.reason:
                 return result
             base, body = base_state(operation, result.project)
             after = base.then(CommandStep(body))

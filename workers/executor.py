@@ -53,6 +53,7 @@ from workers.outcomes import (
     tactic_result,
 )
 from workers.pool import AsyncLeanREPLPool, Handle, WarmREPL
+from workers.protocol import get_adapter
 from workers.protocol.requests import Command, PickleProofState, Tactic
 from workers.protocol.responses import ErrorResponse
 from workers.settings import WorkerSettings
@@ -154,7 +155,12 @@ class Executor:
             Path(settings.cache_directory) if settings.cache_directory else None, limit_bytes=settings.cache_bytes
         )
         self._blobs = Blobs(store, signer=Signer(settings.blob_keys), cache=self._cache, costs=self._costs)
-        self._restorer = Restorer(self._blobs, self._costs, self.counts)
+        self._restorer = Restorer(
+            self._blobs,
+            self._costs,
+            self.counts,
+            loads_onto_commands=get_adapter(pool.project.adapter).loads_onto_commands,
+        )
         self._unpicklable: LRU[str, str] = LRU(_REMEMBERED_UNPICKLABLE)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -17,6 +17,9 @@ class Adapter(Protocol):
     """One protocol. Stateless: one instance may serve any number of processes."""
 
     name: str
+    # Whether a proof state's pickle can be loaded onto an environment in which commands were run. The community REPL
+    # declares the session's constants once more, which Lean refuses where they exist, and ends.
+    loads_onto_commands: bool
 
     def framer(self, max_bytes: int) -> Framer:
         """A new reader for one process's output; it refuses a reply of more than `max_bytes`."""

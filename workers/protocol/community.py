@@ -77,6 +77,7 @@ class CommunityAdapter:
     """The shapes of the community REPL: it takes the first that fits, so every request has one of its own."""
 
     name = "community"
+    loads_onto_commands = False
 
     def framer(self, max_bytes: int) -> Framer:
         return BlankLineFramer(max_bytes)

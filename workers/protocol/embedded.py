@@ -5,3 +5,4 @@ from workers.protocol.community import CommunityAdapter
 
 class EmbeddedAdapter(CommunityAdapter):
     name = "embedded"
+    loads_onto_commands = True

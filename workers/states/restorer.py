@@ -64,7 +64,9 @@ class BlobKilledError(Exception):
 class Restorer:
     """One for all REPLs of a worker. `counts` holds how states were restored and why blobs were of no use."""
 
-    def __init__(self, blobs: Blobs, costs: Costs, counts: "Counter[str]") -> None:
+    def __init__(self, blobs: Blobs, costs: Costs, counts: "Counter[str]", *, loads_onto_commands: bool = True) -> None:
+        """`loads_onto_commands`: see `workers.protocol.adapter.Adapter`."""
+        self._loads_onto_commands = loads_onto_commands
         self._blobs = blobs
         self._costs = costs
         self._counts = counts
@@ -105,7 +107,7 @@ class Restorer:
     # Blobs
 
     def _usable(self, recipe: Recipe, blobs: Sequence[BlobRef]) -> list[BlobRef]:
-        if not self._blobs.can_load:
+        if not self._blobs.can_load or (recipe.base_depth > 0 and not self._loads_onto_commands):
             return []
         return [
             blob

@@ -1,0 +1,363 @@
+"""A blob makes restoring cheap; a bad one costs time and never the state. On real processes and both kinds of store."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from producer.operation import ExportState, ImportState, RunCode, RunTactics
+from producer.outcome import Outcome
+from producer.result import (
+    ExportStateResult,
+    ImportStateResult,
+    Restored,
+    RunCodeResult,
+    RunTacticsResult,
+)
+from producer.state import BlobRef, CommandStep, SorryStep, StateRef, TacticStep
+from producer.store import AsyncStore
+from producer.store.store import RECIPES, blob_name
+from tests.integration.states.conftest import KEY, Start, Worker
+from workers.states.blobs import export_name
+from workers.states.signing import Signer
+
+if TYPE_CHECKING:
+    from tasks.stack.seaweed import Seaweed
+
+THEOREM = "theorem t (p q r : Prop) (hp : p) (hq : q) (hr : r) : p ∧ q ∧ r := by sorry"
+STEPS = (CommandStep(THEOREM), SorryStep(0), TacticStep("constructor"), TacticStep("exact hp"))
+COMMANDS = """def two : Nat := 2
+@[simp] theorem two_eq : two = 2 := rfl
+class Even (n : Nat) : Prop where half : ∃ m, m + m = n
+instance : Even two := ⟨⟨1, rfl⟩⟩"""
+GOALS = ("case right\np q r : Prop\nhp : p\nhq : q\nhr : r\n⊢ q ∧ r",)
+
+
+@pytest.fixture(params=["file", "s3"])
+def store_url(request: pytest.FixtureRequest, store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The suite runs over a folder and over a bucket on a real S3 server."""
+    if request.param == "file":
+        return store_url
+    server: Seaweed = request.getfixturevalue("s3")
+    for name, value in {**server.environ, "AWS_ENDPOINT_URL": server.endpoint_url}.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{server.bucket}/{uuid.uuid4().hex}"
+
+
+async def exported(worker: Worker, steps: tuple[CommandStep | SorryStep | TacticStep, ...] = STEPS) -> StateRef:
+    result = await worker.run(ExportState(state=StateRef(steps=steps)))
+    assert isinstance(result, ExportStateResult)
+    assert result.outcome is Outcome.OK, result.reason
+    assert result.state is not None
+    return result.state
+
+
+async def imported(worker: Worker, state: StateRef) -> ImportStateResult:
+    result = await worker.run(ImportState(state=state))
+    assert isinstance(result, ImportStateResult)
+    assert result.outcome is Outcome.OK, result.reason
+    return result
+
+
+def blob_of(state: StateRef) -> BlobRef:
+    assert state.blob is not None
+    return state.blob
+
+
+async def test_an_exported_state_is_restored_elsewhere_from_its_blob(start: Start) -> None:
+    async with start() as here, start(dear=True) as there:
+        state = await exported(here)
+        assert (blob_of(state).steps, state.id) == (4, state.id)
+        result = await imported(there, StateRef.from_json(state.to_json()))
+        assert result.restored is Restored.BLOB
+        assert result.goals == GOALS
+        going_on = await there.run(RunTactics(state=state, tactics=("exact ⟨hq, hr⟩", "exact hp")))
+        assert isinstance(going_on, RunTacticsResult)
+        assert going_on.tactics[0].goals == ()
+        assert going_on.tactics[1].outcome is Outcome.LEAN_ERROR
+
+
+async def test_the_steps_after_a_blob_are_run_again(start: Start) -> None:
+    async with start() as here, start(dear=True) as there:
+        state = await exported(here)
+        result = await imported(there, state.then(TacticStep("constructor"), TacticStep("exact hq")))
+        assert result.restored is Restored.BLOB
+        assert result.goals[0].endswith("⊢ r")
+
+
+async def test_a_blob_is_loaded_onto_the_environment_it_was_made_in(start: Start) -> None:
+    """With what a pickled environment loses: simp sets and instances of the session."""
+    steps = (
+        CommandStep(COMMANDS),
+        CommandStep("theorem a (n : Nat) (h : n = two) : n = two := by sorry"),
+        SorryStep(0),
+    )
+    async with start() as here, start(dear=True) as there:
+        state = await exported(here, steps)
+        result = await imported(there, state)
+        assert result.restored is Restored.BLOB
+        after = await there.run(RunTactics(state=state, tactics=("have : Even two := inferInstance", "simp at h")))
+        assert isinstance(after, RunTacticsResult)
+        assert [tactic.outcome for tactic in after.tactics] == [Outcome.OK, Outcome.OK]
+        assert any("n = 2" in line for line in after.tactics[1].goals[0].splitlines())
+
+
+async def test_what_is_cheap_to_run_again_is_not_fetched(start: Start) -> None:
+    async with start() as here, start() as there:
+        state = await exported(here)
+        for _ in range(20):
+            there.executor._costs.add_fetch(10.0)
+        assert (await imported(there, state)).restored is Restored.REPLAY
+
+
+# Bad blobs. Each takes the store and an exported state and gives the state that another worker is handed.
+
+Spoil = Callable[[AsyncStore, StateRef], Awaitable[StateRef]]
+
+
+async def deleted(store: AsyncStore, state: StateRef) -> StateRef:
+    await store.delete([blob_name(blob_of(state).sha256)])
+    return state
+
+
+async def truncated(store: AsyncStore, state: StateRef) -> StateRef:
+    name = blob_name(blob_of(state).sha256)
+    await store.put_named(name, (await store.get_named(name))[:-100])
+    return state
+
+
+async def bit_flipped(store: AsyncStore, state: StateRef) -> StateRef:
+    name = blob_name(blob_of(state).sha256)
+    data = bytearray(await store.get_named(name))
+    data[len(data) // 2] ^= 4
+    await store.put_named(name, bytes(data))
+    return state
+
+
+async def wrongly_signed(_store: AsyncStore, state: StateRef) -> StateRef:
+    blob = msgspec.structs.replace(
+        blob_of(state), signature=Signer("another fleet's key").sign(blob_of(state), state.id)
+    )
+    return msgspec.structs.replace(state, blob=blob)
+
+
+async def unsigned(_store: AsyncStore, state: StateRef) -> StateRef:
+    return msgspec.structs.replace(state, blob=msgspec.structs.replace(blob_of(state), signature=""))
+
+
+async def of_another_state(_store: AsyncStore, state: StateRef) -> StateRef:
+    other = StateRef(project=state.project, steps=(*STEPS[:3], TacticStep("assumption")))
+    return msgspec.structs.replace(other, blob=blob_of(state))
+
+
+async def _signed(store: AsyncStore, state: StateRef, data: bytes) -> StateRef:
+    """As if a worker of this fleet had made a blob of `data`."""
+    sha256 = await store.put(data)
+    blob = BlobRef(sha256=sha256, size_bytes=len(data), steps=state.depth)
+    blob = msgspec.structs.replace(blob, signature=Signer(KEY).sign(blob, state.id))
+    return msgspec.structs.replace(state, blob=blob)
+
+
+async def garbage(store: AsyncStore, state: StateRef) -> StateRef:
+    return await _signed(store, state, hashlib.sha256(b"garbage").digest() * 100)
+
+
+async def empty(store: AsyncStore, state: StateRef) -> StateRef:
+    return await _signed(store, state, b"")
+
+
+async def a_bomb(_store: AsyncStore, state: StateRef) -> StateRef:
+    """It says that it unpacks to less than it does."""
+    blob = msgspec.structs.replace(blob_of(state), unpacked_bytes=1000)
+    blob = msgspec.structs.replace(blob, signature=Signer(KEY).sign(blob, state.id))
+    return msgspec.structs.replace(state, blob=blob)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (deleted, "missing"),
+        (truncated, "corrupt"),
+        (bit_flipped, "corrupt"),
+        (a_bomb, "corrupt"),
+        (wrongly_signed, "refused"),
+        (unsigned, "refused"),
+        (of_another_state, "refused"),
+        (empty, "unreadable"),
+    ],
+)
+async def test_a_bad_blob_costs_time_and_never_the_state(
+    start: Start, spoil: Spoil, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start() as here, start(dear=True) as there:
+        state = await spoil(here.store, await exported(here))
+        result = await imported(there, state)
+        assert result.goals == GOALS
+        assert result.restored is Restored.REPLAY
+        assert there.executor.counts[f"fallback_{reason}"] == 1
+        assert state.id[:12] in caplog.text
+
+
+async def test_a_signed_blob_that_is_no_pickle_costs_time_and_never_the_state(start: Start) -> None:
+    async with start() as here, start(dear=True) as there:
+        result = await imported(there, await garbage(here.store, await exported(here)))
+        assert result.goals == GOALS
+        assert result.restored is Restored.REPLAY
+        # Lean may refuse it or die of it, and both are told.
+        assert there.executor.counts["fallback_rejected"] + there.executor.counts["fallback_killed"] == 1
+
+
+async def test_a_blob_that_kills_who_loads_it_is_tried_once(start: Start) -> None:
+    async with start() as here, start(dear=True, dies_at="unpickleProofStateFrom") as there:
+        state = await exported(here)
+        result = await imported(there, state)
+        assert result.goals == GOALS
+        assert result.restored is Restored.REPLAY
+        # A descendant would load the same blob.
+        further = await imported(there, state.then(TacticStep("constructor")))
+        assert len(further.goals) == 2
+        assert there.executor.counts["fallback_killed"] == 1
+
+
+async def test_a_blob_of_another_toolchain_is_never_loaded(start: Start) -> None:
+    """The fingerprint is a part of the state's id, and the id is signed with the blob."""
+    async with start(fingerprint="an older toolchain") as here, start(dear=True) as there:
+        old = await exported(here)
+        assert (await there.run(ImportState(state=old))).outcome is Outcome.STATE_UNAVAILABLE
+        moved = msgspec.structs.replace(old, project=there.pool.project.fingerprint)
+        result = await imported(there, moved)
+        assert result.goals == GOALS
+        assert result.restored is Restored.REPLAY
+        assert there.executor.counts["fallback_refused"] == 1
+
+
+async def test_a_store_that_is_lost_costs_time_and_never_the_state(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as here, start(dear=True) as there:
+        state = await exported(here)
+
+        async def lost(*_: object, **__: object) -> bytes:
+            from producer.errors import StoreUnavailableError  # noqa: PLC0415
+
+            raise StoreUnavailableError("gone")
+
+        monkeypatch.setattr(there.store, "get", lost)
+        assert (await imported(there, state)).goals == GOALS
+        assert there.executor.counts["fallback_unavailable"] == 1
+
+
+async def test_a_pickle_that_kills_its_process_costs_time_and_never_the_state(start: Start) -> None:
+    async with start(dies_at="pickleTo") as worker:
+        result = await worker.run(ExportState(state=StateRef(steps=STEPS)))
+        assert isinstance(result, ExportStateResult)
+        assert result.outcome is Outcome.OK
+        assert "INTERNAL PANIC" in result.reason
+        assert result.state is not None
+        assert result.state.blob is None
+        assert (await imported(worker, result.state)).goals == GOALS
+        again = await worker.run(ExportState(state=StateRef(steps=STEPS)))
+        assert again.outcome is Outcome.OK
+        assert worker.executor.counts["export_killed"] == 1
+
+
+async def test_an_environment_is_restored_by_running_its_commands(start: Start) -> None:
+    async with start() as here, start(dear=True) as there:
+        made = await here.run(RunCode(code=COMMANDS))
+        assert isinstance(made, RunCodeResult)
+        assert made.state is not None
+        result = await here.run(ExportState(state=made.state))
+        assert isinstance(result, ExportStateResult)
+        assert result.outcome is Outcome.OK
+        assert result.state == made.state
+        there_too = await there.run(RunCode(code="example : Even two := inferInstance", state=result.state))
+        assert there_too.outcome is Outcome.OK
+        assert there_too.restored is Restored.REPLAY
+
+
+async def test_a_long_chain_is_cut_by_exporting_and_is_the_same_state(start: Start) -> None:
+    async with start(cut_recipe_bytes=200) as here, start() as there:
+        whole = StateRef(project=here.pool.project.fingerprint, steps=STEPS)
+        state = await exported(here)
+        assert state.steps == ()
+        assert len(state.to_json()) < 1024
+        assert (state.id, state.depth, state.kind) == (whole.id, 4, "proof_state")
+        result = await imported(there, state.then(TacticStep("constructor"), TacticStep("exact hq")))
+        assert result.goals[0].endswith("⊢ r")
+        again = await there.run(ExportState(state=state))
+        assert isinstance(again, ExportStateResult)
+        assert again.state is not None
+        assert again.state.id == whole.id
+
+
+async def test_a_recipe_in_the_store_is_checked_against_the_id(start: Start) -> None:
+    async with start(cut_recipe_bytes=200) as here, start() as there:
+        state = await exported(here)
+        assert state.prefix is not None
+        other = await here.store.put(
+            StateRef(project=state.project, steps=STEPS[:3]).to_json().encode(), folder=RECIPES
+        )
+        forged = msgspec.structs.replace(state, prefix=msgspec.structs.replace(state.prefix, sha256=other))
+        result = await there.run(ImportState(state=forged))
+        assert result.outcome is Outcome.STATE_UNAVAILABLE
+        await here.store.delete([blob_name(state.prefix.sha256, RECIPES)])
+        gone = await there.run(ImportState(state=state))
+        assert gone.outcome is Outcome.STATE_UNAVAILABLE
+        assert "recipes must not expire" in gone.reason
+
+
+@asynccontextmanager
+async def settled(worker: Worker) -> AsyncIterator[None]:
+    """At the end, wait until nothing is exported any more."""
+    yield
+    async with asyncio.timeout(30):
+        while worker.executor._tasks:
+            await asyncio.wait(worker.executor._tasks)
+
+
+async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_others(start: Start) -> None:
+    async with start(export_after_seconds=0) as here, start(dear=True) as there:
+        async with settled(here):
+            result = await here.run(RunTactics(state=StateRef(steps=STEPS[:3]), tactics=("exact hp",)))
+        assert isinstance(result, RunTacticsResult)
+        state = result.tactics[0].state
+        assert state is not None
+        assert state.blob is None
+        assert await here.store.info(export_name(state.id)) is not None
+        found = await imported(there, state)
+        assert found.restored is Restored.BLOB
+        assert found.goals == GOALS
+
+
+async def test_a_forged_announcement_is_ignored(start: Start) -> None:
+    async with start() as here, start(dear=True) as there:
+        state = await wrongly_signed(here.store, await exported(here))
+        await here.store.put_named(export_name(state.id), msgspec.json.encode(blob_of(state)))
+        result = await imported(there, msgspec.structs.replace(state, blob=None))
+        assert result.restored is Restored.REPLAY
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"), [({"store": False}, "LEANFLEET_STORE_URL"), ({"blob_keys": ""}, "LEANFLEET_WORKER_BLOB_KEYS")]
+)
+async def test_an_export_without_store_or_key_says_what_to_set_and_loses_nothing(
+    start: Start, settings: dict[str, object], says: str
+) -> None:
+    async with start(**settings) as worker:
+        result = await worker.run(ExportState(state=StateRef(steps=STEPS)))
+        assert isinstance(result, ExportStateResult)
+        assert result.outcome is Outcome.OK
+        assert says in result.reason
+        assert result.state is not None
+        assert (await imported(worker, result.state)).goals == GOALS
+
+
+async def test_a_key_can_be_rotated(start: Start) -> None:
+    new = "the key after this one"
+    async with start() as here, start(dear=True, blob_keys=f"{new}, {KEY}") as there:
+        assert (await imported(there, await exported(here))).restored is Restored.BLOB
