@@ -75,7 +75,7 @@ class QueueLengthRule:
     flight is not in the list and does not count.
     """
 
-    name = "queue length (KEDA)"
+    name = "queue length"
     grace_seconds = GRACE_SECONDS
     standing_machines = 0
     _polling_seconds = 30.0
@@ -100,6 +100,8 @@ class QueueLengthRule:
             if self._length:
                 self._active = now
         current = _taking_work(snapshot)
+        if not self._recommended:
+            self._recommended.append((now, current))
         wish = min(math.ceil(self._length / self._per_machine), self._max)
         if now - self._active < self._stable_seconds:
             wish = max(wish, 1)

@@ -28,7 +28,7 @@ WANTS_SECONDS = 900.0
 # A day's worth of loss-free machine-hours stand against the first preemptions that are seen.
 PRIOR_MACHINE_HOURS = 24.0
 BLOCK_SECONDS = 30.0
-MAX_BLOCK_SECONDS = 300.0
+MAX_BLOCK_SECONDS = 60.0  # asking costs little, and capacity comes back unannounced
 
 
 class KindMemory(msgspec.Struct, kw_only=True):

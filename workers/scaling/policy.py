@@ -32,8 +32,8 @@ class PolicySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     busy_share: float = 0.9
     min_machines: int = 0
     max_machines: int = 100
-    # What an operation is taken to last before any was measured, and how many measured ones weigh as much. Too low costs
-    # one more boot time until the measured value is acted upon; too high costs machines that are not needed.
+    # What an operation is taken to last before any was measured, and how many measured ones weigh as much. Too low
+    # costs one more boot time until the measured value is acted upon; too high costs machines that are not needed.
     assumed_service_seconds: float = 0.1
     assumed_samples: float = 5.0
     # A machine is not started for less work than this, unless there is no other.
@@ -74,13 +74,20 @@ class _Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class _Gap:
+    """New slots that one demand needs in time, and new slots that would find work for long enough."""
+
+    needed: float
+    useful: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Outlook:
     """The snapshot, digested into slot-seconds."""
 
     demands: tuple[_Demand, ...]  # cumulative, oldest first; never empty
     arriving: float  # slot-seconds that arrive in a second
     available: float  # share of its time that a machine is not lost to preemption
-    useful_seconds: float  # how long a new machine must find work
     operations: float  # queued and in flight: more slots than these can never be busy
 
     @property
@@ -157,7 +164,6 @@ def _outlook(snapshot: Snapshot, settings: PolicySettings, fleet: Sequence[Machi
         arriving=arriving,
         # Each preemption costs a boot and, on average, an operation's time that is run again.
         available=1 / (1 + preemptions_per_second * (snapshot.boot_seconds + typical)),
-        useful_seconds=max(settings.useful_seconds, (demands[-1].due_seconds - snapshot.boot_seconds) / 2),
         operations=snapshot.queued + in_flight,
     )
 
@@ -196,59 +202,75 @@ def _arrivals_per_second(rates: Sequence[float]) -> float:
     return min(sum(lasting) / len(lasting), sum(latest) / len(latest))
 
 
+def _oldest_seconds(snapshot: Snapshot) -> float:
+    return max((cohort.age_seconds for cohort in snapshot.queue), default=0.0)
+
+
 def _capacity(machines: Iterable[Machine], seconds: float) -> float:
     """Slot-seconds that these machines give in the next `seconds`."""
     return sum(machine.slots * max(seconds - machine.ready_in_seconds, 0.0) for machine in machines)
 
 
-def _missing_slots(outlook: _Outlook, fleet: Sequence[Machine], boot_seconds: float) -> tuple[float, float]:
-    """New slots that are needed so that all is done in time, and new slots that would find enough work."""
-    needed = 0.0
+def _gaps(outlook: _Outlook, fleet: Sequence[Machine], snapshot: Snapshot, settings: PolicySettings) -> list[_Gap]:
+    """What is missing for each demand. More work and fewer machines never make any of it smaller."""
+    boot = snapshot.boot_seconds
+    gaps = []
     for demand in outlook.demands:
-        required = (demand.work + outlook.arriving * demand.due_seconds) / outlook.available
-        lacking = required - _capacity(fleet, demand.due_seconds)
-        needed = max(needed, lacking / (demand.due_seconds - boot_seconds))
-    until = boot_seconds + outlook.useful_seconds
-    left = outlook.work + outlook.arriving * until - outlook.available * _capacity(fleet, until)
-    return needed, max(left, 0.0) / outlook.useful_seconds
+        due = demand.due_seconds
+        required = (demand.work + outlook.arriving * due) / outlook.available
+        needed = (required - _capacity(fleet, due)) / (due - boot)
+        # Half of the time that it has for this demand; filled by what the whole queue, not this demand alone, leaves.
+        span = max(settings.useful_seconds, (due - boot) / 2)
+        left = outlook.work + outlook.arriving * (boot + span) - _capacity(fleet, boot + span)
+        gaps.append(_Gap(max(needed, 0.0), max(left / span, 0.0)))
+    return gaps
+
+
+def _new_machines(gaps: Iterable[_Gap], slots: int, soon: float) -> int:
+    """How many machines of so many slots fill the gaps, as far as each finds enough to do.
+
+    `soon` is how many operations there will be without a slot. The 1e-9 keeps sums of floats that are a whole machine's
+    worth from being rounded to the next one.
+    """
+    return max(
+        min(math.ceil(min(gap.needed, soon) / slots - 1e-9), math.floor(gap.useful / slots + 1e-9)) for gap in gaps
+    )
 
 
 def _launches(
     snapshot: Snapshot, settings: PolicySettings, outlook: _Outlook, fleet: Sequence[Machine], reasons: list[str]
 ) -> dict[str, int]:
-    needed, useful = _missing_slots(outlook, fleet, snapshot.boot_seconds)
-    slots = sum(machine.slots for machine in fleet)
-    # Operations that will be there to run when the machine is: more slots than that stand idle.
-    soon = outlook.operations + _arrivals_per_second(snapshot.arrivals_per_second) * snapshot.boot_seconds
-    needed = min(needed, max(soon - slots, 0.0))
+    gaps = _gaps(outlook, fleet, snapshot, settings)
+    soon = _operations_soon(snapshot, outlook) - sum(machine.slots for machine in fleet)
     least = _least_new(snapshot, settings, outlook, fleet, reasons)
-    room = settings.max_machines - sum(machine.state is not MachineState.LOST for machine in snapshot.machines)
+    alive = [machine.offer for machine in snapshot.machines if machine.state is not MachineState.LOST]
+    room = settings.max_machines - len(alive)
     launch: dict[str, int] = {}
     for offer in sorted(snapshot.offers, key=lambda offer: (offer.price_per_slot_hour, offer.name)):
-        exact = needed / offer.slots
-        # 1e-9: sums of floats that are a machine's worth exactly must not round up to one more.
-        count = max(min(math.ceil(exact - 1e-9), math.floor(useful / offer.slots + 1e-9)), least)
+        count = max(_new_machines(gaps, offer.slots, soon), least)
         if count <= 0:
             break
-        existing = sum(
-            machine.offer == offer.name and machine.state is not MachineState.LOST for machine in snapshot.machines
-        )
         if offer.blocked_seconds > 0:
             reasons.append(f"{offer.name} refused of late: not asked for {offer.blocked_seconds:.0f} s more")
             continue
-        granted = max(min(count, offer.quota - existing, room), 0)
+        quota = offer.quota - alive.count(offer.name)
+        granted = max(min(count, quota, room), 0)
         if granted < count:
-            limit = "max_machines" if room < offer.quota - existing else f"the quota of {offer.name}"
+            limit = "max_machines" if room < quota else f"the quota of {offer.name}"
             reasons.append(f"{limit} allows {granted} of {count}")
         if granted:
             launch[offer.name] = granted
-            room -= granted
-            least = max(least - granted, 0)
-            needed = max(needed - granted * offer.slots, 0.0)
-            useful = max(useful - granted * offer.slots, 0.0)
+            slots = granted * offer.slots
+            room, least, soon = room - granted, least - granted, soon - slots
+            gaps = [_Gap(gap.needed - slots, gap.useful - slots) for gap in gaps]
     if launch:
         reasons.append("launch " + ", ".join(f"{count} {name}" for name, count in launch.items()))
     return launch
+
+
+def _operations_soon(snapshot: Snapshot, outlook: _Outlook) -> float:
+    """Operations that will be there to run when a new machine is: more slots than that would stand idle."""
+    return outlook.operations + _arrivals_per_second(snapshot.arrivals_per_second) * snapshot.boot_seconds
 
 
 def _least_new(
@@ -260,7 +282,7 @@ def _least_new(
         return settings.min_machines - len(fleet)
     if not fleet and outlook.operations > 0:
         return 1
-    oldest = max((cohort.age_seconds for cohort in snapshot.queue), default=0.0)
+    oldest = _oldest_seconds(snapshot)
     if oldest <= settings.clear_within_seconds or any(machine.state is MachineState.BOOTING for machine in fleet):
         return 0
     if any(machine.in_flight < machine.slots for machine in fleet):
@@ -275,15 +297,16 @@ def _least_new(
 def _wanted(snapshot: Snapshot, settings: PolicySettings, outlook: _Outlook, fleet: Sequence[Machine]) -> int:
     """The fewest machines of `fleet`, from its beginning, after which no launch would follow."""
     slots = sum(machine.slots for machine in fleet)
-    if outlook.operations >= settings.busy_share * slots:
+    if outlook.operations >= settings.busy_share * slots or _oldest_seconds(snapshot) > settings.clear_within_seconds:
         return len(fleet)
     alive = outlook.operations > 0 or any(rate > 0 for rate in snapshot.arrivals_per_second)
     least = max(settings.min_machines, int(alive))
+    # Of the smallest machines, so that none of any size would be launched.
     smallest = min((offer.slots for offer in snapshot.offers), default=1)
 
     def suffices(count: int) -> bool:
-        needed, useful = _missing_slots(outlook, fleet[:count], snapshot.boot_seconds)
-        return needed <= 0 or useful < smallest
+        soon = _operations_soon(snapshot, outlook) - sum(machine.slots for machine in fleet[:count])
+        return _new_machines(_gaps(outlook, fleet[:count], snapshot, settings), smallest, soon) <= 0
 
     # More machines never need more: the first that suffices is found by halving.
     return bisect.bisect_left(range(len(fleet)), 1, lo=min(least, len(fleet)), key=lambda count: int(suffices(count)))
@@ -323,7 +346,6 @@ def _keeping_order(offers: Sequence[Offer]) -> Callable[[Machine], tuple[bool, f
 
 def _describe(snapshot: Snapshot, outlook: _Outlook, fleet: Sequence[Machine]) -> str:
     booting = sum(machine.state is MachineState.BOOTING for machine in fleet)
-    oldest = max((cohort.age_seconds for cohort in snapshot.queue), default=0.0)
-    text = f"{snapshot.queued:,.0f} queued ({oldest:.0f} s old), {snapshot.in_flight:,} in flight"
+    text = f"{snapshot.queued:,.0f} queued ({_oldest_seconds(snapshot):.0f} s old), {snapshot.in_flight:,} in flight"
     text += f" = {outlook.work:,.0f} slot-seconds, {outlook.arriving:.2f} more a second"
     return f"{text}; {len(fleet) - booting} machines warm, {booting} booting"
