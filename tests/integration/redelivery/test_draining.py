@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import redis
@@ -10,6 +11,7 @@ import redis
 from producer.client import Client
 from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
+from tasks.stack.machine import Machine
 from tests.integration.redelivery.conftest import StartMachine
 from tests.waiting import until
 
@@ -68,6 +70,10 @@ async def test_nothing_is_taken_any_more(
         await late
 
 
+def _has_heard(machine: Machine, count: int) -> bool:
+    return machine.log().count("draining") == count
+
+
 @pytest.mark.parametrize(
     "signals", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT), (signal.SIGQUIT,)]
 )
@@ -80,7 +86,7 @@ async def test_a_second_signal_means_now(
         await until(lambda: broker.zcard(keys.leases) == 1, "it works")
         for count, number in enumerate(signals, start=1):
             machine.signal(number)
-            await until(lambda count=count: machine.log().count("draining") == count, "it heard")
+            await until(partial(_has_heard, machine, count), "it heard")
         await until(lambda: not machine.running, "it ended")
         assert broker.llen(keys.queue) == 1
         call.cancel()
