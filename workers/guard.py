@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 _WATCHMAN = Path(__file__).with_name("watchman.py")
 _CLOSE_SECONDS = 5.0
@@ -29,6 +30,12 @@ class Guard:
     def __repr__(self) -> str:
         state = f"pid {self._process.pid}" if self._process is not None else "not running"
         return f"<Guard {state}, {len(self._groups)} process groups>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def pid(self) -> int | None:

@@ -22,7 +22,7 @@ AT = {"pos": {"line": 1, "column": 2}, "endPos": {"line": 1, "column": 5}}
 
 SAMPLES = [
     pytest.param(COMMAND, {"env": 0}, id="nothing to say"),
-    pytest.param(COMMAND, {"env": 4, "messages": [{"severity": "info", **AT, "data": "α → β"}]}, id="a message"),
+    pytest.param(COMMAND, {"env": 4, "messages": [{"severity": "info", **AT, "data": "a → b ∧ c"}]}, id="a message"),
     pytest.param(
         COMMAND,
         {"env": 1, "messages": [{"severity": "error", "pos": {"line": 9, "column": 0}, "data": "x"}]},
