@@ -88,7 +88,8 @@ def load_section(
         # Not strict: what comes from the environment is text, and "8" must become 8.
         return msgspec.convert({**table, **from_environment}, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"impossible setting: {error}") from error
+        where = f" in table {section!r}" if section else ""
+        raise SettingsError(f"impossible setting{where}: {error}") from error
 
 
 def _read_file(environ: Mapping[str, str], directory: Path) -> dict[str, object]:

@@ -1,0 +1,82 @@
+"""`leanfleet doctor` and a worker that cannot start: what is wrong is said in a line, with what to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.stack.ports import free_port
+from tasks.stack.valkey import Valkey
+from tests.machines import worker_environ
+
+LEANFLEET = (sys.executable, "-m", "leanfleet")
+
+
+def run(*arguments: str, environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LEANFLEET, *arguments], env=environ, cwd=folder, text=True, capture_output=True, timeout=60, check=False
+    )
+
+
+def findings(result: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return {line["subject"]: (line["level"], line.get("advice", "")) for line in lines}
+
+
+def test_all_is_fine_where_all_is_there(valkey: Valkey, tmp_path: Path) -> None:
+    environ = {**worker_environ(valkey.url, "doctor"), "LEANFLEET_STORE_URL": (tmp_path / "store").as_uri()}
+    result = run("doctor", "--json", environ=environ, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert {level for level, _ in findings(result).values()} == {"fine"}
+    assert set(findings(result)) >= {"celery", "kombu", "broker", "maxmemory-policy", "persistence", "store", "Lean"}
+
+
+def test_a_broker_that_forgets_is_a_warning(tmp_path: Path) -> None:
+    with Valkey(tmp_path / "valkey", persistent=False) as forgetful:
+        result = run("doctor", "--json", environ=worker_environ(forgetful.url, "doctor"), folder=tmp_path)
+    assert result.returncode == 0
+    assert findings(result)["persistence"][0] == "warning"
+    assert "appendonly yes" in findings(result)["persistence"][1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "subject", "advice"),
+    [
+        ({"BROKER_URL": "redis://127.0.0.1:{free}/0"}, "broker", "cannot be used"),
+        ({"BROKER_URL": "mysql://127.0.0.1"}, "broker", "LEANFLEET_RESULT_URL"),
+        ({"WORKER_REPL_COMMAND": "/nonexistent/repl"}, "Lean", "no such program"),
+        ({"STORE_URL": "ftp://somewhere"}, "store", "ftp"),
+        ({"WORKER_SIZE": "many"}, "settings", "in table 'worker': Expected `int`"),
+    ],
+)
+def test_what_is_missing_is_named_and_the_rest_is_looked_at_all_the_same(
+    settings: dict[str, str], subject: str, advice: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    values = {f"LEANFLEET_{name}": value.format(free=free_port()) for name, value in settings.items()}
+    result = run("doctor", "--json", environ={**worker_environ(valkey.url, "doctor"), **values}, folder=tmp_path)
+    assert result.returncode == 1
+    assert findings(result)[subject][0] == "error"
+    assert advice in findings(result)[subject][1]
+    assert findings(result)["celery"][0] == "fine"
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"BROKER_URL": ""}, "no broker is named: set LEANFLEET_BROKER_URL"),
+        ({"BROKER_URL": "mysql://127.0.0.1"}, "no such broker: mysql"),
+        ({"WORKER_REPL_COMMAND": "/nonexistent/repl"}, "no such program"),
+        ({"REDELIVERY_LEASE_SECONDS": "0.1"}, "lease_seconds must be at least 1"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why_and_exits_with_2(
+    settings: dict[str, str], message: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    values = {f"LEANFLEET_{name}": value for name, value in settings.items()}
+    result = run("worker", environ={**worker_environ(valkey.url, "doctor"), **values}, folder=tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert message in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
