@@ -67,9 +67,10 @@ def _take(path: Path, limit_bytes: int) -> bytes:
         return b""
     except OSError as error:
         raise ExchangeError(f"a REPL left no plain file: {error.strerror}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - it is a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ExchangeError("a REPL left no plain file")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ExchangeError("a REPL left no plain file")
+    with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit_bytes + 1)
     with contextlib.suppress(OSError):
         path.unlink()

@@ -1,0 +1,69 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from workers.states.cache import PickleCache
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
+
+
+def test_what_was_added_is_found_until_there_is_no_room(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=250)
+    for name in ("a", "b"):
+        assert cache.add(name, b"x" * 100).read_bytes() == b"x" * 100
+    assert cache.find("a") is not None  # used, so that b is the oldest
+    cache.add("c", b"x" * 100)
+    assert cache.find("b") is None
+    assert files(tmp_path) == {"a", "c"}
+    assert cache.total_bytes == 200
+    cache.close()
+
+
+def test_a_file_larger_than_the_limit_stays_until_the_next(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=10)
+    path = cache.add("large", b"x" * 100)
+    assert path.exists()
+    cache.add("small", b"x")
+    assert files(tmp_path) == {"small"}
+    cache.close()
+
+
+def test_adding_a_name_again_counts_once(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=250)
+    for _ in range(5):
+        cache.add("a", b"x" * 100)
+    assert cache.total_bytes == 100
+    cache.close()
+
+
+def test_an_evicted_file_that_is_mapped_keeps_its_data(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=100)
+    with cache.add("a", b"x" * 100).open("rb") as mapped:
+        cache.add("b", b"y" * 100)
+        assert cache.find("a") is None
+        assert mapped.read() == b"x" * 100
+    cache.close()
+
+
+def test_a_closed_cache_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=100)
+    cache.add("a", b"x")
+    cache.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_worker_left_is_deleted_by_the_next_and_nothing_else(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from workers.states.cache import PickleCache;"
+        "PickleCache(Path(sys.argv[1]), limit_bytes=100).add('left', b'x'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert files(tmp_path) == {"left"}
+    in_use = PickleCache(tmp_path, limit_bytes=100)
+    assert files(tmp_path) == set()
+    in_use.add("mine", b"x")
+    PickleCache(tmp_path, limit_bytes=100).close()
+    assert files(tmp_path) == {"mine"}
+    in_use.close()

@@ -1,0 +1,58 @@
+"""A folder that is shared with Lean code which nobody vouches for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from workers.states.exchange import ExchangeError, handed, new_path, take
+
+
+async def test_a_file_is_taken_and_gone(tmp_path: Path) -> None:
+    path = new_path(tmp_path)
+    path.write_bytes(b"pickle")
+    assert await take(path, limit_bytes=6) == b"pickle"
+    assert not path.exists()
+    assert await take(path, limit_bytes=6) == b""
+
+
+async def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the worker")
+    path = new_path(tmp_path)
+    path.symlink_to(tmp_path / "secret")
+    with pytest.raises(ExchangeError):
+        await take(path, limit_bytes=100)
+
+
+async def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = new_path(tmp_path)
+    os.mkfifo(path)
+    with pytest.raises(ExchangeError):
+        await take(path, limit_bytes=100)
+
+
+async def test_a_folder_is_no_pickle(tmp_path: Path) -> None:
+    path = new_path(tmp_path)
+    path.mkdir()
+    with pytest.raises(ExchangeError):
+        await take(path, limit_bytes=100)
+
+
+async def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    path = new_path(tmp_path)
+    path.write_bytes(b"x" * 101)
+    with pytest.raises(ExchangeError, match="100 bytes"):
+        await take(path, limit_bytes=100)
+
+
+async def test_an_isolated_repl_gets_a_copy_that_is_gone_afterwards(tmp_path: Path) -> None:
+    original, folder = tmp_path / "cached", tmp_path / "folder"
+    original.write_bytes(b"pickle")
+    folder.mkdir()
+    async with handed(original, folder) as path:
+        assert path.parent == folder
+        path.write_bytes(b"truncated")
+    assert original.read_bytes() == b"pickle"
+    assert list(folder.iterdir()) == []
+    async with handed(original, None) as path:
+        assert path == original
