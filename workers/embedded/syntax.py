@@ -34,7 +34,7 @@ _CHILDREN: dict[int, tuple[int, ...]] = {
 }  # fmt: skip
 
 # Categories that Lean's library declares itself; the compiler's own parsers know the others.
-DECLARED_CATEGORIES = ("conv", "rcasesPat", "rintroPat", "binderPred", "rawStx")
+DECLARED_CATEGORIES = {"conv": " (behavior := both)", "rcasesPat": "", "rintroPat": "", "binderPred": "", "rawStx": ""}
 
 # The first pattern that matches a parser's dotted name gives its syntax category; None leaves the parser out.
 _CATEGORY_RULES: tuple[tuple[str, str | None], ...] = (
@@ -301,7 +301,7 @@ def generate(library: Path, *, imports: tuple[str, ...]) -> str:
     macros = find_functions(symbols, _MACRO, kinds)
     unexpanders = find_functions(symbols, _UNEXPANDER, {name.replace(".", "_"): name for name in UNEXPANDED})
     lines = ["prelude", *(f"import {module}" for module in imports), "set_option linter.all false"]
-    lines += [f"declare_syntax_cat {category}" for category in DECLARED_CATEGORIES]
+    lines += [f"declare_syntax_cat {category}{behavior}" for category, behavior in DECLARED_CATEGORIES.items()]
     lines += _native_parsers(chosen, descriptors, functions)
     lines += _bound(chosen)
     for macro in macros:

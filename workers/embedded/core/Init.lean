@@ -4,3 +4,5 @@ import Init.Decidable
 import Init.Nat
 import Init.Data
 import Init.List
+import Init.WF
+import Init.Div

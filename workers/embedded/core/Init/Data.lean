@@ -145,16 +145,26 @@ theorem exact {α : Sort u} {s : Setoid α} {a b : α} (h : Quotient.mk s a = Qu
   exact this
 end Quotient
 
-class Trans {α : Sort u} {β : Sort v} {γ : Sort w} (r : α → β → Sort u₁) (s : β → γ → Sort u₂) (t : outParam (α → γ → Sort u₃)) where
+class Trans.{r₁, r₂, r₃, t₁, t₂, t₃} {α : Sort t₁} {β : Sort t₂} {γ : Sort t₃} (r : α → β → Sort r₁) (s : β → γ → Sort r₂)
+    (t : outParam (α → γ → Sort r₃)) where
   trans {a : α} {b : β} {c : γ} : r a b → s b c → t a c
 instance instTransEq {α : Sort u} {γ : Sort v} (r : α → γ → Sort w) : Trans Eq r r := ⟨fun h₁ h₂ => h₁ ▸ h₂⟩
 instance instTransEq_1 {α : Sort u} {β : Sort v} (r : α → β → Sort w) : Trans r Eq r := ⟨fun h₁ h₂ => h₂ ▸ h₁⟩
 instance : Trans Iff Iff Iff := ⟨Iff.trans⟩
-instance : Trans (· ≤ · : Nat → Nat → Prop) (· ≤ · : Nat → Nat → Prop) (· ≤ · : Nat → Nat → Prop) := ⟨Nat.le_trans⟩
-instance : Trans (· < · : Nat → Nat → Prop) (· < · : Nat → Nat → Prop) (· < · : Nat → Nat → Prop) := ⟨Nat.lt_trans⟩
-instance : Trans (· ≤ · : Nat → Nat → Prop) (· < · : Nat → Nat → Prop) (· < · : Nat → Nat → Prop) := ⟨Nat.lt_of_le_of_lt⟩
-instance : Trans (· < · : Nat → Nat → Prop) (· ≤ · : Nat → Nat → Prop) (· < · : Nat → Nat → Prop) := ⟨Nat.lt_of_lt_of_le⟩
+instance : @Trans Nat Nat Nat LE.le LE.le LE.le := ⟨Nat.le_trans⟩
+instance : @Trans Nat Nat Nat LT.lt LT.lt LT.lt := ⟨Nat.lt_trans⟩
+instance : @Trans Nat Nat Nat LE.le LT.lt LT.lt := ⟨Nat.lt_of_le_of_lt⟩
+instance : @Trans Nat Nat Nat LT.lt LE.le LT.lt := ⟨Nat.lt_of_lt_of_le⟩
 instance {α : Sort u} [Setoid α] : Trans (· ≈ · : α → α → Prop) (· ≈ · : α → α → Prop) (· ≈ · : α → α → Prop) := ⟨Setoid.trans⟩
+instance : @Trans Nat Nat Nat GE.ge GE.ge GE.ge := ⟨fun h k => Nat.le_trans k h⟩
+instance : @Trans Nat Nat Nat GT.gt GT.gt GT.gt := ⟨fun h k => Nat.lt_trans k h⟩
+instance : @Trans Nat Nat Nat GE.ge GT.gt GT.gt := ⟨fun h k => Nat.lt_of_lt_of_le k h⟩
+instance : @Trans Nat Nat Nat GT.gt GE.ge GT.gt := ⟨fun h k => Nat.lt_of_le_of_lt k h⟩
+
+instance (priority := low) Zero.toOfNat0 {α : Type u} [Zero α] : OfNat α (nat_lit 0) := ⟨Zero.zero⟩
+instance (priority := low) Zero.ofOfNat0 {α : Type u} [OfNat α (nat_lit 0)] : Zero α := ⟨0⟩
+instance (priority := low) One.toOfNat1 {α : Type u} [One α] : OfNat α (nat_lit 1) := ⟨One.one⟩
+instance (priority := low) One.ofOfNat1 {α : Type u} [OfNat α (nat_lit 1)] : One α := ⟨1⟩
 
 /-! ### Lawful operations (`ac_rfl`) -/
 
