@@ -128,7 +128,6 @@ class Client:
             )
         self.settings = settings
         self.id = f"{socket.gethostname()}-{uuid.uuid4().hex}"
-        self._reply_url = settings.reply_url
         self._origin = origin()
         self._calls: dict[str, Call[Any]] = {}
         self._published = 0
@@ -169,7 +168,9 @@ class Client:
 
         self._loop = asyncio.get_running_loop()
         self._publisher: Publisher = open_publisher(self.settings.broker_url)
-        self._replies = ReplyChannel(self._reply_url, self.id, on_reply=self._replied, on_unreadable=self._unreadable)
+        self._replies = ReplyChannel(
+            self.settings.reply_url, self.id, on_reply=self._replied, on_unreadable=self._unreadable
+        )
         self._outbox: Pump[Call[Any]] = Pump("publishing", self._publish, logger=_logger)
         self._revocations: Pump[str] = Pump("revoking", self._replies.revoke, logger=_logger)
         try:

@@ -247,7 +247,7 @@ def _waiting(broker: Valkey) -> int:
     import redis  # noqa: PLC0415 - for this one look
 
     with redis.Redis.from_url(broker.url) as server:
-        return int(server.llen("leanfleet"))  # type: ignore[arg-type]
+        return int(server.llen("leanfleet"))
 
 
 def test_output_that_nobody_reads_any_more_ends_it_quietly(valkey: Valkey, tmp_path: Path) -> None:
