@@ -4,14 +4,12 @@ import contextlib
 import itertools
 import os
 import shutil
-import stat
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from producer.errors import ReplError
 from workers.isolation.capabilities import FIRST_USER, USERS
 from workers.isolation.environment import at_home, passed_on
 from workers.isolation.fence import Fence
@@ -94,32 +92,6 @@ def remove_tree(folder: Path) -> None:
         # Without permissions for itself, where the worker is no root.
         for command in (("/bin/chmod", "-R", "u+rwX", "--"), ("/bin/rm", "-rf", "--")):
             subprocess.run((*command, str(folder)), check=False, stderr=subprocess.DEVNULL)
-
-
-def read_from(folder: Path, name: str, *, most_bytes: int) -> bytes:
-    """Read a file that a REPL wrote into its private folder. Not by `Path.read_bytes`: it could be a link to the
-    worker's own secrets, a pipe that never ends, or larger than memory.
-
-    Raises:
-        ReplError: it is none that a REPL should have written.
-        FileNotFoundError: it is not there.
-    """
-    if "/" in name:
-        raise ReplError(f"{name!r} is no file name")
-    try:
-        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ReplError(f"the REPL left {name} unreadable: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise ReplError(f"the REPL left something else than a file as {name}")
-        data = file.read(most_bytes + 1)
-    if len(data) > most_bytes:
-        raise ReplError(f"the REPL wrote more than {most_bytes:,} bytes to {name}")
-    return data
 
 
 def folder_bytes(folder: Path) -> int:
