@@ -1,5 +1,6 @@
 """A worker's start and end: the REPL pool is warm before the first message is taken, and gone before the process is."""
 
+import asyncio
 import functools
 import logging
 import signal
@@ -10,10 +11,11 @@ from typing import Any
 from celery import bootsteps
 from celery.concurrency.thread import TaskPool
 
-from producer.errors import LeanFleetError
+from producer.errors import BrokerUnavailableError, LeanFleetError
 from producer.settings import load_section, load_settings
 from tasks.redelivery.drain import Drain
 from tasks.redelivery.settings import RedeliverySettings
+from tasks.requirements import Level, check_brokers, installed_packages, judge_packages
 from tasks.runtime import Runtime, set_current_runtime
 from workers.settings import WorkerSettings
 
@@ -41,6 +43,7 @@ class Operations(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         try:
             _check_pool(worker)
+            _check_requirements()
             self._redelivery = load_section("redelivery", RedeliverySettings)
             self._runtime = _open_runtime(self._redelivery)
             self._runtime.start()
@@ -98,6 +101,23 @@ def _check_pool(worker: Any) -> None:
             "leanfleet's workers run operations in threads, which wait for REPL processes: "
             "leave out -P, or say -P threads"
         )
+
+
+def _check_requirements() -> None:
+    """Log what is doubtful, and raise LeanFleetError for what would lose operations.
+
+    A broker that is away is neither: the worker waits for it.
+    """
+    findings = judge_packages(installed_packages())
+    try:
+        findings += asyncio.run(check_brokers(load_settings()))
+    except BrokerUnavailableError as error:
+        logger.warning("%s; waiting for it", error)
+    for finding in findings:
+        if finding.level is Level.WARNING:
+            logger.warning("%s: %s: %s", finding.subject, finding.found, finding.advice)
+    if wrong := [finding for finding in findings if finding.level is Level.ERROR]:
+        raise LeanFleetError("; ".join(f"{each.subject}: {each.found}: {each.advice}" for each in wrong))
 
 
 def _open_runtime(redelivery: RedeliverySettings) -> Runtime:

@@ -6,15 +6,17 @@ Judging is pure: over the facts that a server tells of itself.
 import enum
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from redis.asyncio import Redis
 
 from producer.connection import broker_errors, open_redis
-from producer.settings import without_password
+from producer.settings import Settings, without_password
 
 # BLMOVE and LMOVE: https://valkey.io/commands/blmove/
 _OLDEST_SERVER = (6, 2)
+REDIS_SCHEMES = ("redis", "rediss", "sentinel")
 _PACKAGES = {"celery": (5, 7), "kombu": (5, 7)}
 
 
@@ -156,3 +158,15 @@ async def check_server(url: str) -> list[Finding]:
         await redis.aclose()
     first, *others = judge_server(facts)
     return [msgspec.structs.replace(first, found=f"{first.found} at {without_password(url)}"), *others]
+
+
+async def check_brokers(settings: Settings) -> list[Finding]:
+    """Judge what carries operations and replies, as far as these are Redis or Valkey; raises as `check_server` does."""
+    findings = []
+    for name, url in {"broker": settings.broker_url, "replies": settings.reply_url}.items():
+        if urlsplit(url).scheme in REDIS_SCHEMES and (name == "broker" or url != settings.broker_url):
+            findings += [
+                each if name == "broker" else msgspec.structs.replace(each, subject=f"{name}: {each.subject}")
+                for each in await check_server(url)
+            ]
+    return findings

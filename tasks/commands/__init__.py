@@ -2,6 +2,7 @@
 
 import typer
 
+from tasks.commands.dead import app as dead
 from tasks.commands.demo import demo
 from tasks.commands.doctor import doctor
 from tasks.commands.up import up
@@ -12,3 +13,4 @@ app.command()(up)
 app.command()(worker)
 app.command()(doctor)
 app.command()(demo)
+app.add_typer(dead, name="dead")

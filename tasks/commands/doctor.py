@@ -17,7 +17,7 @@ from producer.operation import RunCode
 from producer.settings import Settings, load_section, load_settings, without_password
 from producer.store.opening import open_store
 from tasks.redelivery.settings import RedeliverySettings
-from tasks.requirements import Finding, Level, check_server, installed_packages, judge_packages
+from tasks.requirements import REDIS_SCHEMES, Finding, Level, check_brokers, installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey
 from workers.settings import WorkerSettings
 
@@ -77,11 +77,10 @@ async def _broker(settings: Settings) -> list[Finding]:
                 advice="set LEANFLEET_BROKER_URL; `leanfleet up` starts one here, and `leanfleet check` does without",
             )
         ]
-    if urlsplit(settings.broker_url).scheme in ("redis", "rediss", "sentinel"):
-        return await check_server(settings.broker_url)
-    found = await asyncio.to_thread(_amqp, settings.broker_url)
-    replies = await check_server(settings.reply_url)
-    return [found, *(msgspec.structs.replace(each, subject=f"replies: {each.subject}") for each in replies)]
+    findings = await check_brokers(settings)
+    if urlsplit(settings.broker_url).scheme not in REDIS_SCHEMES:
+        findings.append(await asyncio.to_thread(_amqp, settings.broker_url))
+    return findings
 
 
 def _amqp(url: str) -> Finding:

@@ -24,7 +24,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     kind: str = ""
     label: str = ""
-    args: tuple[Any, ...] = ()
     arguments: dict[str, Any] = {}
     worker: str = ""
     raw: str = ""  # base64

@@ -63,9 +63,11 @@ class Drain:
             logger.warning("draining faster (%s): %g s left", reason, grace_seconds)
 
     def _keep_deadline(self) -> None:
-        while self._deadline is not None and (left := self._deadline - self._clock()) > 0:
+        while (deadline := self._deadline) is not None and (left := deadline - self._clock()) > 0:
             self._changed.wait(left)
             self._changed.clear()
+        if self._deadline is None:
+            return
         self._released.set()
         self._release()
 

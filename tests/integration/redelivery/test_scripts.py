@@ -1,0 +1,104 @@
+"""The steps of a delivery, one by one, on a real server."""
+
+import redis
+
+from tasks.redelivery import scripts
+from tasks.redelivery.keys import QueueKeys
+
+TAG = "0123456789abcdef"
+MESSAGE = b'{"properties": {"delivery_tag": "0123456789abcdef"}}'
+OTHER = b'{"properties": {"delivery_tag": "ffffffffffffffff"}}'
+
+
+def take(broker: redis.Redis, keys: QueueKeys, taken: str) -> object:
+    return broker.eval(scripts.TAKE, 5, taken, keys.leased, keys.leases, keys.losses, keys.queue, TAG)
+
+
+def sweep(broker: redis.Redis, keys: QueueKeys, *, lease_ms: int, forget_ms: int = 10**9) -> object:
+    names = (keys.leased, keys.leases, keys.losses, keys.consumers, keys.queue)
+    return broker.eval(scripts.SWEEP, 5, *names, lease_ms, forget_ms, 100)
+
+
+def test_what_is_taken_is_leased_and_nowhere_else(broker: redis.Redis, keys: QueueKeys) -> None:
+    taken = keys.taken("me")
+    broker.lpush(taken, MESSAGE)
+    assert take(broker, keys, taken) == 0
+    assert broker.hgetall(keys.leased) == {TAG.encode(): MESSAGE}
+    assert broker.zcard(keys.leases) == 1
+    assert not broker.exists(taken, keys.queue)
+
+
+def test_what_was_given_to_others_meanwhile_is_not_taken(broker: redis.Redis, keys: QueueKeys) -> None:
+    assert take(broker, keys, keys.taken("me")) is None
+    assert not broker.exists(keys.leased, keys.leases)
+
+
+def test_an_older_message_whose_answer_was_lost_goes_back(broker: redis.Redis, keys: QueueKeys) -> None:
+    taken = keys.taken("me")
+    broker.lpush(taken, OTHER)
+    broker.lpush(taken, MESSAGE)
+    assert take(broker, keys, taken) == 0
+    assert broker.lrange(keys.queue, 0, -1) == [OTHER]
+    assert broker.hgetall(keys.leased) == {TAG.encode(): MESSAGE}
+
+
+def test_an_acknowledged_delivery_leaves_no_trace_and_cannot_be_renewed(broker: redis.Redis, keys: QueueKeys) -> None:
+    taken = keys.taken("me")
+    broker.lpush(taken, MESSAGE)
+    take(broker, keys, taken)
+    broker.hset(keys.losses, TAG, "2")
+    assert broker.eval(scripts.ACK, 3, keys.leased, keys.leases, keys.losses, TAG) == 1
+    broker.eval(scripts.RENEW, 2, keys.leases, keys.consumers, taken, TAG)
+    assert not broker.exists(keys.leased, keys.leases, keys.losses, keys.queue, taken)
+
+
+def test_a_delivery_is_handed_back_once(broker: redis.Redis, keys: QueueKeys) -> None:
+    taken = keys.taken("me")
+    broker.rpush(keys.queue, OTHER)
+    broker.lpush(taken, MESSAGE)
+    take(broker, keys, taken)
+    hand_back = (scripts.HAND_BACK, 3, keys.leased, keys.leases, keys.queue, TAG)
+    assert broker.eval(*hand_back, "1") == 1
+    assert broker.eval(*hand_back, "1") == 0
+    assert broker.lrange(keys.queue, 0, -1) == [OTHER, MESSAGE]  # the right end is taken from
+
+
+def test_handed_to_the_back_it_waits_for_all_others(broker: redis.Redis, keys: QueueKeys) -> None:
+    broker.rpush(keys.queue, OTHER)
+    broker.lpush(keys.taken("me"), MESSAGE)
+    take(broker, keys, keys.taken("me"))
+    broker.eval(scripts.HAND_BACK, 3, keys.leased, keys.leases, keys.queue, TAG, "0")
+    assert broker.lrange(keys.queue, 0, -1) == [MESSAGE, OTHER]
+
+
+def test_only_ended_leases_are_swept_and_each_loss_is_counted(broker: redis.Redis, keys: QueueKeys) -> None:
+    taken = keys.taken("me")
+    for losses in range(3):
+        broker.lpush(taken, MESSAGE)
+        assert take(broker, keys, taken) == losses
+        assert sweep(broker, keys, lease_ms=60_000) == [0, 0]
+        assert sweep(broker, keys, lease_ms=-1) == [1, 0]
+        assert broker.lrange(keys.queue, 0, -1) == [MESSAGE]
+        assert not broker.exists(keys.leased, keys.leases)
+        broker.delete(keys.queue)
+
+
+def test_what_a_silent_consumer_had_taken_is_saved_and_no_loss(broker: redis.Redis, keys: QueueKeys) -> None:
+    taken = keys.taken("silent")
+    broker.eval(scripts.REGISTER, 1, keys.consumers, taken)
+    broker.lpush(taken, MESSAGE)
+    assert sweep(broker, keys, lease_ms=60_000) == [0, 0]
+    assert sweep(broker, keys, lease_ms=-1) == [0, 1]
+    assert broker.lrange(keys.queue, 0, -1) == [MESSAGE]
+    assert not broker.exists(keys.losses)
+
+
+def test_a_silent_consumer_is_looked_after_until_it_is_long_gone(broker: redis.Redis, keys: QueueKeys) -> None:
+    """Frozen in the middle of a take and continued, it may be given a message after it was swept."""
+    taken = keys.taken("silent")
+    broker.eval(scripts.REGISTER, 1, keys.consumers, taken)
+    assert sweep(broker, keys, lease_ms=-1) == [0, 0]
+    broker.lpush(taken, MESSAGE)
+    assert sweep(broker, keys, lease_ms=-1) == [0, 1]
+    sweep(broker, keys, lease_ms=-1, forget_ms=-1)
+    assert not broker.exists(keys.consumers)
