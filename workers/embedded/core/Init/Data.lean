@@ -35,7 +35,7 @@ end Prod
 namespace Subtype
 protected theorem eq {α : Sort u} {p : α → Prop} : ∀ {a b : {x // p x}}, a.val = b.val → a = b
   | ⟨_, _⟩, ⟨_, _⟩, rfl => rfl
-@[ext] protected theorem ext {α : Sort u} {p : α → Prop} {a b : {x // p x}} (h : a.val = b.val) : a = b := Subtype.eq h
+protected theorem ext {α : Sort u} {p : α → Prop} {a b : {x // p x}} (h : a.val = b.val) : a = b := Subtype.eq h
 theorem existsOfSubtype {α : Type u} {p : α → Prop} : {x // p x} → ∃ x, p x | ⟨a, h⟩ => ⟨a, h⟩
 @[simp] theorem eta {α : Sort u} {p : α → Prop} (a : {x // p x}) (h : p a.val) : (⟨a.val, h⟩ : {x // p x}) = a := rfl
 @[simp] protected theorem «forall» {α : Sort u} {p : α → Prop} {q : {x // p x} → Prop} : (∀ x, q x) ↔ ∀ a b, q ⟨a, b⟩ :=
@@ -102,6 +102,8 @@ end Function
 @[simp] theorem id_def {α : Sort u} : @id α = fun a => a := rfl
 @[inline] def flip {α : Sort u} {β : Sort v} {φ : Sort w} (f : α → β → φ) : β → α → φ := fun b a => f a b
 theorem funext_iff {α : Sort u} {β : α → Sort v} {f g : ∀ x, β x} : f = g ↔ ∀ x, f x = g x := ⟨fun h _ => h ▸ rfl, funext⟩
+
+attribute [ext] funext propext Subtype.eq
 
 /-! ### Quotients and relations -/
 

@@ -228,6 +228,14 @@ theorem dite_cond_eq_true {α : Sort u} {c : Prop} {x : Decidable c} {t : c → 
     dite c t e = t (of_eq_true h) := dif_pos _
 theorem dite_cond_eq_false {α : Sort u} {c : Prop} {x : Decidable c} {t : c → α} {e : ¬c → α} (h : c = False) :
     dite c t e = e (of_eq_false h) := dif_neg _
+theorem ite_eq_left_of_eq_true {α : Sort u} {c : Prop} {x : Decidable c} (a b : α) (h : c = True) : (if c then a else b) = a :=
+  ite_cond_eq_true a b h
+theorem ite_eq_right_of_eq_false {α : Sort u} {c : Prop} {x : Decidable c} (a b : α) (h : c = False) : (if c then a else b) = b :=
+  ite_cond_eq_false a b h
+theorem dite_eq_left_of_eq_true {α : Sort u} {c : Prop} {x : Decidable c} {t : c → α} {e : ¬c → α} (h : c = True) :
+    dite c t e = t (of_eq_true h) := dite_cond_eq_true h
+theorem dite_eq_right_of_eq_false {α : Sort u} {c : Prop} {x : Decidable c} {t : c → α} {e : ¬c → α} (h : c = False) :
+    dite c t e = e (of_eq_false h) := dite_cond_eq_false h
 theorem apply_ite {α : Sort u} {β : Sort v} (f : α → β) (p : Prop) [d : Decidable p] (x y : α) :
     f (ite p x y) = ite p (f x) (f y) := by cases d <;> rfl
 theorem apply_dite {α : Sort u} {β : Sort v} (f : α → β) (p : Prop) [d : Decidable p] (x : p → α) (y : ¬p → α) :

@@ -59,21 +59,19 @@ class WellFoundedRelation (α : Sort u) where
   wf : WellFounded rel
 
 namespace WellFounded
-variable {α : Sort u} {r : α → α → Prop}
+variable {α : Sort u} {C : α → Sort v} {r : α → α → Prop}
 theorem apply (wf : WellFounded r) (a : α) : Acc r a := wf.recOn (fun p => p) a
-theorem recursion {C : α → Sort v} (hwf : WellFounded r) (a : α) (h : ∀ x, (∀ y, r y x → C y) → C x) : Nonempty (C a) :=
-  ⟨(hwf.apply a).rec (fun x _ ih => h x ih)⟩
 theorem induction {C : α → Prop} (hwf : WellFounded r) (a : α) (h : ∀ x, (∀ y, r y x → C y) → C x) : C a :=
   (hwf.apply a).rec (fun x _ ih => h x ih)
-noncomputable def fixF {C : α → Sort v} (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) (a : Acc r x) : C x :=
+noncomputable def fixF (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) (a : Acc r x) : C x :=
   a.rec (fun x _ ih => F x ih)
-theorem fixF_eq {C : α → Sort v} (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) (acx : Acc r x) :
+theorem fixF_eq (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) (acx : Acc r x) :
     fixF F x acx = F x (fun y p => fixF F y (Acc.inv acx p)) := by
   induction acx with
   | intro x _ _ => rfl
-@[irreducible] noncomputable def fix {C : α → Sort v} (hwf : WellFounded r) (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) : C x :=
+@[irreducible] noncomputable def fix (hwf : WellFounded r) (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) : C x :=
   fixF F x (hwf.apply x)
-theorem fix_eq {C : α → Sort v} (hwf : WellFounded r) (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) :
+theorem fix_eq (hwf : WellFounded r) (F : ∀ x, (∀ y, r y x → C y) → C x) (x : α) :
     fix hwf F x = F x (fun y _ => fix hwf F y) := by
   unfold fix
   exact fixF_eq F x (hwf.apply x)
@@ -105,7 +103,7 @@ theorem acc_lt (n : Nat) : Acc (· < · : Nat → Nat → Prop) n := by
     | zero => intro m h; exact absurd h (Nat.not_lt_zero m)
     | succ n ih => intro m h; exact ⟨m, fun k hk => ih k (Nat.lt_of_lt_of_le hk (Nat.le_of_lt_succ h))⟩
   exact key (n + 1) n (Nat.lt_succ_self n)
-def lt_wfRel : WellFoundedRelation Nat := ⟨(· < ·), ⟨acc_lt⟩⟩
+@[reducible] def lt_wfRel : WellFoundedRelation Nat := ⟨(· < ·), ⟨acc_lt⟩⟩
 theorem lt_wf : WellFounded (· < · : Nat → Nat → Prop) := ⟨acc_lt⟩
 @[elab_as_elim] protected noncomputable def strongRecOn {motive : Nat → Sort u} (n : Nat) (ind : ∀ n, (∀ m, m < n → motive m) → motive n) : motive n :=
   lt_wf.fix ind n
@@ -117,10 +115,19 @@ theorem lt_wf : WellFounded (· < · : Nat → Nat → Prop) := ⟨acc_lt⟩
     | 0 => fun _ => zero
     | n + 1 => fun h => ind n fun m hm => h m (Nat.lt_succ_of_le hm)
 end Nat
+namespace WellFounded.Nat
+@[irreducible] noncomputable def fix {α : Sort u} {motive : α → Sort v} (h : α → _root_.Nat)
+    (F : (x : α) → ((y : α) → InvImage (· < ·) h y x → motive y) → motive x) (x : α) : motive x :=
+  WellFounded.fix (InvImage.wf h _root_.Nat.lt_wf) F x
+theorem fix_eq {α : Sort u} {motive : α → Sort v} (h : α → _root_.Nat)
+    (F : (x : α) → ((y : α) → InvImage (· < ·) h y x → motive y) → motive x) (x : α) :
+    fix h F x = F x (fun y _ => fix h F y) := by
+  unfold fix
+  exact WellFounded.fix_eq (InvImage.wf h _root_.Nat.lt_wf) F x
+end WellFounded.Nat
 abbrev measure {α : Sort u} (f : α → Nat) : WellFoundedRelation α := invImage f Nat.lt_wfRel
 abbrev sizeOfWFRel {α : Sort u} [SizeOf α] : WellFoundedRelation α := measure sizeOf
 instance (priority := low) instWellFoundedRelationOfSizeOf {α : Sort u} [SizeOf α] : WellFoundedRelation α := sizeOfWFRel
-instance instWellFoundedRelationNat : WellFoundedRelation Nat := Nat.lt_wfRel
 
 namespace Prod
 protected inductive Lex {α : Type u} {β : Type v} (ra : α → α → Prop) (rb : β → β → Prop) : α × β → α × β → Prop where
