@@ -62,7 +62,7 @@ class Pickles:
         try:
             body = self._regions.save(root, f"pickle {secrets.token_hex(8)}", self._needs)
             write_file(Path(path), body + sealed(body, self._image.world))
-        except (OSError, LeanException) as error:
+        except (OSError, ValueError, LeanException) as error:
             raise PickleError(f"cannot pickle to {path}: {error}") from None
         finally:
             self._runtime.lean.drop(root)
@@ -71,7 +71,7 @@ class Pickles:
         try:
             body = unsealed(Path(path).read_bytes(), self._image.world)
             root = self._map(body)
-        except (OSError, SealError, LeanException) as error:
+        except (OSError, ValueError, SealError, LeanException) as error:
             raise PickleError(f"cannot unpickle {path}: {error}") from None
         if tag(root) != kind:
             kinds = {_ENVIRONMENT: "an environment", _PROOF_STATE: "a proof state"}

@@ -321,18 +321,27 @@ class Tactics:
         return value
 
     def run(self, state: ProofState, code: str) -> Outcome:
-        """Run one tactic, or several on lines of their own. Raises LeanException."""
-        try:
-            syntax = self.parse(state, code)
-        except LeanException as error:
-            # Like the REPL's parser, `parse` takes a single tactic. A block of them parses between parentheses.
-            if "\n" not in code and ";" not in code:
-                raise
+        """Run a tactic, or several on lines of their own or between semicolons. Raises LeanException."""
+        return self._evaluate_syntax(state, self._parse_block(state, code))
+
+    def _parse_block(self, state: ProofState, code: str) -> Object:
+        """The owned syntax of one tactic or several.
+
+        The parser of a single tactic takes a second line for arguments (`intro h` and `exact h` would name three
+        hypotheses), so lines are first parsed as the block between parentheses that they would be in a file.
+        """
+        block = f"(\n{code}\n)"
+        if "\n" in code.strip():
             try:
-                syntax = self.parse(state, f"(\n{code}\n)")
+                return self.parse(state, block)
             except LeanException:
-                raise error from None
-        return self._evaluate_syntax(state, syntax)
+                return self.parse(state, code)
+        try:
+            return self.parse(state, code)
+        except LeanException:
+            if ";" not in code:
+                raise
+            return self.parse(state, block)
 
     def _evaluate_syntax(self, state: ProofState, syntax: Object) -> Outcome:
         runtime, lean = self._runtime, self._runtime.lean
