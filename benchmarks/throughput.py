@@ -42,7 +42,7 @@ ORDINARY = "\n".join(
 )
 HOLE = "theorem hole (p q r : Prop) (h : p ∧ q ∧ r) : r ∧ q ∧ p := by sorry"
 # About as long as the short command, so that the two rows of k = 1 and k = 8 compare the same work.
-TACTIC = "(obtain ⟨hp, hq, hr⟩ := h; constructor; · (first | simp [hr]); · (constructor <;> simp [hp, hq]))"
+TACTIC = "(obtain ⟨hp, hq, hr⟩ := h; constructor; simp [hr]; constructor <;> simp [hp, hq])"
 
 Answer = dict[str, object]
 
@@ -84,7 +84,7 @@ class DirectREPL:
 
 def numbered(code: str, number: int) -> str:
     """The same work under another text, so that no answer comes from memory."""
-    return f"/- {os.getpid()}.{number} -/ {code}"
+    return f"/- {os.getpid()}.{number} -/\n{code}"
 
 
 def cpu_seconds() -> float:
