@@ -16,7 +16,18 @@ class Call(asyncio.Future[R]):
     """
 
     # A hundred thousand of these may be waiting: no attribute more than needed.
-    __slots__ = ("_on_cancel", "id", "is_out", "left_at", "operation", "sequence", "submitted_at", "timer", "tries")
+    __slots__ = (
+        "_on_cancel",
+        "id",
+        "is_out",
+        "is_screened",
+        "left_at",
+        "operation",
+        "sequence",
+        "submitted_at",
+        "timer",
+        "tries",
+    )
 
     def __init__(
         self,
@@ -33,6 +44,7 @@ class Call(asyncio.Future[R]):
         self.sequence = 0  # how many messages this client had published when it was; 0: not yet
         self.left_at = 0.0  # when it was known to have left the queue; 0: not yet
         self.tries = 0  # how often it was published
+        self.is_screened = False  # whether it goes out without some of its tactics: see `producer.screening`
         self.is_out = False  # whether the broker may know it, be it that publishing failed half-way
         self.timer: asyncio.TimerHandle | None = None
         self._on_cancel = on_cancel

@@ -44,6 +44,7 @@ from producer.result import (
     RunTacticsResult,
     TacticResult,
 )
+from producer.screening import all_refused, merged, screen, sendable
 from producer.settings import Settings, load_settings, without_password
 from producer.state import StateRef
 from producer.tasklets import stop
@@ -111,7 +112,7 @@ class Client:
 
     Results are values whatever became of the operation (see `Outcome`). A verb raises only:
         InvalidInputError: the arguments cannot be an operation (no tactics, a time limit of zero). A text that no Lean
-            file could hold is the outcome `invalid_request`: a model may have written it.
+            file could hold is the outcome `invalid_request`, for one of several tactics its own: models write such.
         WireError: the fleet's version is not one that this client understands.
         ClientClosedError: the client was closed before an answer came.
 
@@ -382,13 +383,30 @@ class Client:
         try:
             operation.checked(max_bytes=self.settings.max_operation_bytes)
         except InvalidTextError as error:
-            call.set_result(failure(operation, Outcome.INVALID_REQUEST, error.message))
-            return call
+            refusal = self._screen(call, error)
+            if refusal is not None:
+                call.set_result(refusal)
+                return call
         if deadline_seconds is not None:
             call.timer = self._loop.call_later(deadline_seconds, self._late, call, deadline_seconds)
         self._calls[call.id] = call
         self._outbox.put(call)
         return call
+
+    def _screen(self, call: Call[Any], error: InvalidTextError) -> AnyResult | None:
+        """What a call with a text that cannot be asked ends with; None when other tactics of it can be."""
+        operation = call.operation
+        if isinstance(operation, RunTactics) and (screened := screen(operation)).refused:
+            if not screened.tactics:
+                return all_refused(operation)
+            try:
+                sendable(operation).checked(max_bytes=self.settings.max_operation_bytes)
+            except InvalidTextError as other:
+                error = other
+            else:
+                call.is_screened = True
+                return None
+        return failure(operation, Outcome.INVALID_REQUEST, error.message)
 
     def _forget(self, call: Call[Any]) -> bool:
         """Whether the call was still waited for; then it no longer is."""
@@ -418,7 +436,7 @@ class Client:
         if call is None or not self._forget(call) or call.done():
             return  # a late twin, or nobody waits any more
         try:
-            result = complete(call.operation, reply.result)
+            result = (merged if call.is_screened else complete)(call.operation, reply.result)
         except WireError as error:
             call.set_exception(error)
         else:
@@ -436,7 +454,8 @@ class Client:
         since = time.time() - self._loop.time()
         deadline = None if call.timer is None else since + call.timer.when()
         header = CallHeader(reply_to=self.id, enqueued_at=since + call.submitted_at, deadline=deadline)
-        return task_message(call.id, call.operation, header, sent_by=self._origin)
+        operation = sendable(call.operation) if call.is_screened else call.operation
+        return task_message(call.id, operation, header, sent_by=self._origin)
 
     async def _publish(self, calls: list[Call[Any]]) -> None:
         waiting, messages = [], []

@@ -104,7 +104,10 @@ class TacticResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class RunTacticsResult(Result, frozen=True, kw_only=True, omit_defaults=True, tag="run_tactics"):
-    """One `TacticResult` for each tactic, in order. The outcome is ok when every one was tried, whatever came of it."""
+    """One `TacticResult` for each tactic, in order. The outcome is ok when every one was tried, whatever came of it.
+
+    A tactic that no Lean source could hold is not tried, and `invalid_request` by itself.
+    """
 
     tactics: tuple[TacticResult, ...] = ()
 

@@ -157,6 +157,30 @@ async def test_a_text_that_lean_cannot_read_is_an_outcome(fleet: Client, code: s
     assert fleet.in_flight == 0
 
 
+async def test_a_tactic_that_lean_cannot_read_does_not_take_the_others_with_it(
+    fleet: Client, responder: Responder
+) -> None:
+    result = await fleet.run_tactics(HOLE, ["simp", "om\x00ega", "rfl", "\ud800"])
+    assert result.ok
+    assert [tactic.outcome for tactic in result.tactics] == ["ok", "invalid_request", "ok", "invalid_request"]
+    assert [tactic.goals for tactic in result.tactics] == [("simp",), (), ("rfl",), ()]
+    assert "U+0000" in result.tactics[1].reason
+    assert result.tactics[0].state == HOLE.then(TacticStep("simp"))
+    assert result.tactics[2].state == HOLE.then(TacticStep("rfl"))
+
+    nothing = await fleet.run_tactics(HOLE, ["\x00", "\x01"])
+    assert [tactic.outcome for tactic in nothing.tactics] == ["invalid_request"] * 2
+    too_large = await fleet.run_tactics(HOLE, ["\x00", "x" * 1_000_001])
+    assert too_large.outcome is Outcome.INVALID_REQUEST
+
+    responder.answer = lambda _: RunTacticsResult(outcome=Outcome.STATE_UNAVAILABLE)
+    assert (await fleet.run_tactics(HOLE, ["simp", "\x00"])).outcome is Outcome.STATE_UNAVAILABLE
+    responder.answer = lambda _: RunTacticsResult(outcome=Outcome.OK, tactics=(TacticResult(outcome=Outcome.OK),) * 2)
+    with pytest.raises(WireError, match="2 tactics were answered out of 1"):
+        await fleet.run_tactics(HOLE, ["simp", "\x00"])
+    assert len(responder.deliveries) == 3
+
+
 async def test_a_state_that_holds_no_text_is_an_outcome_too(fleet: Client, responder: Responder) -> None:
     state = StateRef(steps=(CommandStep("\ud800"),))
     bad, good = fleet.submit(RunCode(code="x", state=state)), fleet.submit(RunCode(code="y"))
