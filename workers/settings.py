@@ -1,6 +1,7 @@
 """What can be set on a worker machine: table `[worker]` of the settings file, variables `LEANFLEET_WORKER_*`."""
 
 import os
+from typing import Literal
 
 import msgspec
 
@@ -49,9 +50,17 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     blob_keys: str = ""  # the fleet's secrets, separated by commas: the first signs pickles, all are accepted
     cache_directory: str = ""  # where fetched pickles are kept while the worker runs; empty: the temporary files
     cache_bytes: int = 1024**3  # how much of them
-    export_after_seconds: float = 0.5  # a state that took longer to reach is exported unasked; see benchmarks/states.py
+    export_after_seconds: float = 2.0  # a state that took longer to reach is exported unasked; docs/states.md says why
     max_pickle_bytes: int = 256 * 1024**2  # a larger one is not kept
     export_timeout_seconds: float = 30.0  # for pickling such a state
+    # How REPLs are fenced in; docs/security.md. "auto": as far as this machine can; "required": all of it, or no start.
+    isolation: Literal["auto", "required", "off"] = "auto"
+    isolation_readable: str = ""  # more files and folders that REPLs may read, separated by colons
+    isolation_variables: str = ""  # more environment variables that REPLs may see, separated by commas
+    isolation_memory_bytes: int = 0  # the kernel's limit for one REPL, above every operation's; 0: the machine's
+    isolation_processes: int = 256  # and threads, of one REPL
+    isolation_file_bytes: int = 1024**3  # the largest file that one may write
+    isolation_cpu_seconds: int = 24 * 3600  # of one REPL in its whole life
     cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
 
 
