@@ -8,6 +8,7 @@ from producer.settings import Settings
 from producer.store.opening import open_store
 from tasks.runtime import Engine
 from workers.executor import Executor
+from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
 from workers.project import open_project
 from workers.settings import WorkerSettings
@@ -20,12 +21,15 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
     Raises:
         SettingsError: the project or the store is not as the settings say.
         ReplError: no REPL could be started.
-        UnsupportedPlatformError: no REPL is configured and the embedded Lean cannot run here.
+        UnsupportedPlatformError: no REPL is configured and the embedded Lean cannot run here, or isolation is required
+            and cannot be had.
     """
     project = await asyncio.to_thread(open_project, worker)
     async with AsyncExitStack() as stack:
         store = open_store(settings) if settings.store_url else None
         if store is not None:
             await stack.enter_async_context(store)
-        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker))
+        # Entered before the pool, so that it is left after the last REPL has ended.
+        isolation = stack.enter_context(open_isolation(worker, project))
+        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation))
         yield await stack.enter_async_context(Executor(pool, store, worker))

@@ -25,13 +25,15 @@ class Launch:
     """A command as it is to be run.
 
     `folder` is one that this REPL alone shares with its worker, where isolation provides one; without isolation the
-    REPL reaches every path. `data_limit_bytes`, if not 0, is the kernel's limit on what it allocates (RLIMIT_DATA).
+    REPL reaches every path. It may hold `folder_limit_bytes`, if not 0. `data_limit_bytes`, if not 0, is the kernel's
+    limit on what it allocates (RLIMIT_DATA).
     """
 
     command: tuple[str, ...]
     directory: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: scrubbed(os.environ), repr=False)
     folder: Path | None = None
+    folder_limit_bytes: int = 0
     data_limit_bytes: int = 0
 
     def argv(self, guard_descriptor: int) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from producer.errors import (
 from workers.child import Child
 from workers.framing import ReplyTooLargeError
 from workers.guard import Guard
+from workers.isolation.enclosure import folder_bytes
 from workers.launch import Launch
 from workers.memory import GroupMemory
 from workers.protocol.adapter import Adapter, UnreadableReplyError
@@ -36,6 +37,8 @@ STDERR_TAIL_BYTES = 8 * 1024
 MEMORY_POLL_SECONDS = 0.05
 # From the end of its output to its exit; only a process that closed its output and lives on needs as long.
 EXIT_GRACE_SECONDS = 1.0
+
+_SIGNALLED = 128
 
 # What Lean says before it exits because an allocation failed, as it does under a limit of the kernel's.
 _OUT_OF_MEMORY = "INTERNAL PANIC: out of memory"
@@ -80,6 +83,8 @@ class AsyncLeanREPLProcess:
         self._memory = memory if memory is not None else GroupMemory()
         self._framer = adapter.framer(max_reply_bytes)
         self._on_end = on_end
+        self._folder = launch.folder if launch.folder_limit_bytes else None
+        self._folder_limit_bytes = launch.folder_limit_bytes
         self._reply: asyncio.Future[bytes] | None = None  # of the request that was sent last, until it is answered
         self._quiet: asyncio.Future[None] | None = None  # `settle` waits for it
         self._error: ReplError | None = None  # why it ended
@@ -151,7 +156,7 @@ class AsyncLeanREPLProcess:
 
         Raises:
             ReplTimeoutError: the time limit was reached.
-            ReplOutOfMemoryError: the memory limit was reached.
+            ReplOutOfMemoryError: the memory limit was reached, or that of its folder on disk.
             ReplDiedError: the process ended, is dead already, or answered what is no reply.
         """
         if self._error is not None:
@@ -214,6 +219,13 @@ class AsyncLeanREPLProcess:
             self._fail(
                 ReplOutOfMemoryError(
                     f"the REPL held {used:,} bytes in memory and the limit is {self._memory_bytes:,}; it was killed"
+                )
+            )
+            return
+        if self._folder is not None and (held := folder_bytes(self._folder)) > self._folder_limit_bytes:
+            self._fail(
+                ReplOutOfMemoryError(
+                    f"the REPL's files held {held:,} bytes and the limit is {self._folder_limit_bytes:,}; it was killed"
                 )
             )
             return
@@ -289,6 +301,10 @@ class AsyncLeanREPLProcess:
 
 
 def _how(returncode: int) -> str:
+    if (
+        _SIGNALLED < returncode <= _SIGNALLED + signal.SIGRTMAX
+    ):  # what bubblewrap and shells say of a child that died of a signal
+        returncode = _SIGNALLED - returncode
     if returncode >= 0:
         return f"the REPL exited with status {returncode}"
     try:

@@ -8,6 +8,7 @@ import hashlib
 import platform
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from producer.errors import SettingsError
 from workers.protocol import get_adapter
 from workers.settings import WorkerSettings
 
+_IMAGE_SECONDS = 60.0
 # What decides which modules an import finds, and what is in them.
 _PROJECT_FILES = ("lean-toolchain", "lake-manifest.json", "lakefile.toml", "lakefile.lean")
 
@@ -94,13 +96,19 @@ def embedded_project() -> LeanProject:
     from workers.embedded import build  # noqa: PLC0415
 
     core = build.ensure_core()
+    # -P: the working directory may hold another `workers`.
+    command = (
+        *(sys.executable, "-P", "-m", "workers.embedded"),
+        *("--library", str(core.library), "--core", str(core.lean_path)),
+    )
+    if not any(core.lean_path.glob("*.image")):
+        # The first process writes it. REPLs in isolation cannot: the folder is read-only for them, as it must be.
+        subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False, timeout=_IMAGE_SECONDS
+        )
     sources = [_file_hash(path) for path in sorted(Path(build.__file__).parent.glob("*.py"))]
     return LeanProject(
-        # -P: the working directory may hold another `workers`.
-        command=(
-            *(sys.executable, "-P", "-m", "workers.embedded"),
-            *("--library", str(core.library), "--core", str(core.lean_path)),
-        ),
+        command=command,
         directory=None,
         adapter="embedded",
         # The key stands for the library and the core; the process around them has a say in what a pickle holds.

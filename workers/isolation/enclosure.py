@@ -74,6 +74,7 @@ class Enclosures:
                 ),
                 environment=at_home({**self._environment, **passed_on(launch.environment)}, folder),
                 folder=folder,
+                folder_limit_bytes=self.fence.policy.limits.folder_bytes,
             )
         finally:
             remove_tree(folder)

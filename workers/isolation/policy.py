@@ -16,7 +16,8 @@ class Limits:
     memory_bytes: int = 0
     processes: int = 256
     file_bytes: int = 1 * GIB
-    temporary_bytes: int = 1 * GIB
+    temporary_bytes: int = 64 * 1024**2  # of /tmp, which is memory; what is larger goes to the private folder
+    folder_bytes: int = 2 * GIB
     open_files: int = 1024
     cpu_seconds: int = 24 * 3600
     nice: int = 5
