@@ -52,6 +52,7 @@ def _serve(requests: int, replies: int, library: Path | None, core: Path | None)
     from workers.embedded.errors import EmbeddedLeanError  # noqa: PLC0415
     from workers.embedded.protocol import ProtocolError, frame, parse, queries  # noqa: PLC0415
     from workers.embedded.runtime import Runtime  # noqa: PLC0415
+    from workers.embedded.selftest import check  # noqa: PLC0415
     from workers.embedded.session import Session  # noqa: PLC0415
 
     try:
@@ -61,6 +62,7 @@ def _serve(requests: int, replies: int, library: Path | None, core: Path | None)
             paths = ensure_core()
             library, core = paths.library, paths.lean_path
         session = Session(Runtime(library, core), core / _IMAGE)
+        check(session)
     except (EmbeddedLeanError, OSError) as error:
         _fail(error)
     try:
