@@ -301,9 +301,7 @@ class AsyncLeanREPLProcess:
 
 
 def _how(returncode: int) -> str:
-    if (
-        _SIGNALLED < returncode <= _SIGNALLED + signal.SIGRTMAX
-    ):  # what bubblewrap and shells say of a child that died of a signal
+    if _SIGNALLED < returncode <= _SIGNALLED + 64:  # what bubblewrap and shells say of a child that died of a signal
         returncode = _SIGNALLED - returncode
     if returncode >= 0:
         return f"the REPL exited with status {returncode}"

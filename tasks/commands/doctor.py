@@ -56,6 +56,7 @@ async def examine() -> list[Finding]:
     findings += await _look("broker", lambda: _broker(settings))
     findings += await _look("store", lambda: _store(settings))
     findings += await _look("Lean", lambda: _lean(settings, worker))
+    findings += await _look("isolation", lambda: _isolation(worker))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
     return findings
 
@@ -129,6 +130,21 @@ async def _lean(settings: Settings, worker: WorkerSettings) -> list[Finding]:
             level=Level.ERROR, subject="Lean", found=f"{what}: {result.outcome}", advice=result.reason or "see above"
         )
     ]
+
+
+async def _isolation(worker: WorkerSettings) -> list[Finding]:
+    from workers.isolation.opening import open_fence  # noqa: PLC0415 - as above
+    from workers.project import open_project  # noqa: PLC0415 - as above
+
+    project = await asyncio.to_thread(open_project, worker)
+    fence = await asyncio.to_thread(open_fence, worker, project)
+    kept = ", ".join(f"{guard.name} ({guard.means[0]})" for guard in fence.guards if guard.holds)
+    findings = [Finding(level=Level.FINE, subject="isolation of REPLs", found=kept)]
+    for reason in dict.fromkeys(guard.flaw for guard in fence.flaws):
+        names = ", ".join(guard.name for guard in fence.flaws if guard.flaw == reason)
+        advice = f"not enforced, since {reason}; see docs/security.md"
+        findings.append(Finding(level=Level.WARNING, subject="isolation of REPLs lacks", found=names, advice=advice))
+    return findings
 
 
 def _program(subject: str, find: Callable[[], object]) -> Finding:

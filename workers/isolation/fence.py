@@ -133,7 +133,7 @@ class Fence:
 
 def no_fence(policy: Policy) -> Fence:
     """Isolation switched off by the operator: only what costs and hinders nothing."""
-    off = "switched off by LEANFLEET_WORKER_ISOLATION"
+    off = "it is switched off by LEANFLEET_WORKER_ISOLATION"
     guards = [
         guard if guard.name in ("environment", "descriptors", "orphans") else Guard(name=guard.name, flaw=off)
         for guard in plan(Capabilities(), policy).guards
@@ -202,7 +202,7 @@ def plan(capabilities: Capabilities, policy: Policy) -> Fence:
             "unprivileged user",
             (changes_user, "a user id of its own, which nothing else has"),
             (not capabilities.is_root, "the worker's own, which is not root"),
-            flaw=f"runs as root without capabilities: {user_flaw}",
+            flaw=f"the REPL runs as root without capabilities: {user_flaw}",
         ),
         Guard(name="no new privileges", means=("no-new-privileges, no capabilities",), essential=True),
         guard(
