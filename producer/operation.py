@@ -29,11 +29,13 @@ class Operation(
     """What all operations have: limits, enforced by killing the REPL process that breaks them.
 
     `timeout_seconds` counts from when a process begins to work on the operation, restoring its state included, never
-    the time in the queue. `memory_bytes` is the most that the process may hold in memory.
+    the time in the queue. `memory_bytes` is the most that the process may hold in memory. With `fresh` it is run in any
+    case, and not answered from memory where the fleet has one.
     """
 
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     memory_bytes: int = DEFAULT_MEMORY_BYTES
+    fresh: bool = False
 
     @property
     def kind(self) -> str:
@@ -41,7 +43,7 @@ class Operation(
 
     @property
     def id(self) -> str:
-        """SHA-256, in hex, of what is asked: the canonical JSON without the limits and without blobs.
+        """SHA-256, in hex, of what is asked: the canonical JSON without limits, `fresh` and blobs.
 
         Limits are left out since they do not change a deterministic answer: the same question asked with more patience
         is the same operation, and its attempts belong together.
@@ -49,7 +51,7 @@ class Operation(
         asked = {
             name: value.id if isinstance(value, StateRef) else value
             for name, value in msgspec.structs.asdict(self).items()
-            if name not in ("timeout_seconds", "memory_bytes")
+            if name not in ("timeout_seconds", "memory_bytes", "fresh")
         }
         return hashlib.sha256(msgspec.json.encode({"kind": self.kind, **asked}, order="sorted")).hexdigest()
 

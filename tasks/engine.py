@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from producer.connection import open_redis
 from producer.settings import Settings
 from producer.store.opening import open_store
 from tasks.runtime import Engine
+from workers.answers import Answers
 from workers.executor import Executor
 from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
-from workers.project import open_project
+from workers.project import LeanProject, open_project
 from workers.settings import WorkerSettings
 
 
@@ -32,4 +34,17 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
         # Entered before the pool, so that it is left after the last REPL has ended.
         isolation = stack.enter_context(open_isolation(worker, project))
         pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation))
-        yield await stack.enter_async_context(Executor(pool, store, worker))
+        answers = _answers(settings, worker, project, stack) if worker.answer_ttl_seconds > 0 else None
+        yield await stack.enter_async_context(Executor(pool, store, worker, answers=answers))
+
+
+def _answers(settings: Settings, worker: WorkerSettings, project: LeanProject, stack: AsyncExitStack) -> Answers:
+    redis = open_redis(settings.reply_url, name="leanfleet-answers")
+    stack.push_async_callback(redis.aclose)
+    return Answers(
+        redis,
+        ttl_seconds=worker.answer_ttl_seconds,
+        max_answers=worker.max_answers,
+        max_answer_bytes=worker.max_answer_bytes,
+        project=project.fingerprint,
+    )

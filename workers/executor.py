@@ -40,6 +40,7 @@ from producer.result import (
 )
 from producer.state import BlobRef, CommandStep, StateRef, TacticStep, next_id
 from producer.store import AsyncStore
+from workers.answers import Answers
 from workers.lru import LRU
 from workers.outcomes import (
     LostStateError,
@@ -133,6 +134,7 @@ class Executor:
         settings: WorkerSettings | None = None,
         *,
         costs: Costs | None = None,
+        answers: Answers | None = None,
     ) -> None:
         """Nothing is sent anywhere yet.
 
@@ -141,6 +143,7 @@ class Executor:
             store: where states are exported to; without one they are restored from their recipes alone.
             settings: a worker's.
             costs: what is known of how long restoring takes; learned anew where it is not given.
+            answers: what was answered before; without it every operation is run.
 
         Raises:
             SettingsError: the settings contradict themselves.
@@ -150,6 +153,7 @@ class Executor:
         self._pool = pool
         self._project = pool.project.fingerprint
         self._settings = settings
+        self._answers = answers
         self._costs = costs if costs is not None else Costs()
         self._cache = PickleCache(
             Path(settings.cache_directory) if settings.cache_directory else None, limit_bytes=settings.cache_bytes
@@ -190,6 +194,13 @@ class Executor:
         Raises:
             PoolClosedError: the pool is closing; another worker must do it.
         """
+        if self._answers is None:
+            return await self._do(operation)
+        result = await self._answers.get_or_do(operation, lambda: self._do(operation))
+        self.counts["answered_from_memory"] += result.cached
+        return result
+
+    async def _do(self, operation: AnyOperation) -> AnyResult:
         try:
             try:
                 result = await self._dispatch(operation)
