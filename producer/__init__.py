@@ -36,6 +36,7 @@ from producer.result import (
 from producer.settings import Settings, load_settings
 from producer.state import StateRef
 from producer.sync import SyncClient, connect_sync
+from producer.testing import ScriptedClient
 from producer.version import __version__
 
 # A library is silent unless its user configures logging.
@@ -65,6 +66,7 @@ __all__ = [
     "RunCodeResult",
     "RunTactics",
     "RunTacticsResult",
+    "ScriptedClient",
     "Settings",
     "SettingsError",
     "Sorry",

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable
 from operator import itemgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
+from typing import Any, NamedTuple, Self, overload
 
 import msgspec
 
@@ -48,9 +48,7 @@ from producer.screening import all_refused, merged, screen, sendable
 from producer.settings import Settings, load_settings, without_password
 from producer.state import StateRef
 from producer.tasklets import stop
-
-if TYPE_CHECKING:
-    from producer.publisher import Publisher
+from producer.transport import Publisher, ReplyChannel
 
 _logger = logging.getLogger("leanfleet.client")
 
@@ -163,15 +161,8 @@ class Client:
         """
         if self._tasks or self._closed:
             raise ClientClosedError("a client is entered once: make another one with leanfleet.connect()")
-        # redis-py takes most of the time that `import leanfleet` would: it is paid for when it is needed.
-        from producer.publisher import open_publisher  # noqa: PLC0415
-        from producer.replies import ReplyChannel  # noqa: PLC0415
-
         self._loop = asyncio.get_running_loop()
-        self._publisher: Publisher = open_publisher(self.settings.broker_url)
-        self._replies = ReplyChannel(
-            self.settings.reply_url, self.id, on_reply=self._replied, on_unreadable=self._unreadable
-        )
+        self._publisher, self._replies = self._open()
         self._outbox: Pump[Call[Any]] = Pump("publishing", self._publish, logger=_logger)
         self._revocations: Pump[str] = Pump("revoking", self._replies.revoke, logger=_logger)
         try:
@@ -190,6 +181,17 @@ class Client:
             task.add_done_callback(self._ended)
             self._tasks.append(task)
         return self
+
+    def _open(self) -> tuple[Publisher, ReplyChannel]:
+        """The ways to the fleet and back, not yet connected."""
+        # redis-py takes most of the time that `import leanfleet` would: it is paid for when it is needed.
+        from producer.publisher import open_publisher  # noqa: PLC0415
+        from producer.replies import RedisReplies  # noqa: PLC0415
+
+        publisher = open_publisher(self.settings.broker_url)
+        return publisher, RedisReplies(
+            self.settings.reply_url, self.id, on_reply=self._replied, on_unreadable=self._unreadable
+        )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

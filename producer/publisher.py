@@ -1,32 +1,16 @@
-"""Putting messages on the broker, many in one command."""
+"""Putting messages on Redis or Valkey, many in one command."""
 
 from collections.abc import Sequence
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from producer.connection import REFUSALS, broker_errors, open_redis
 from producer.envelope import TaskMessage, redis_envelope
 from producer.errors import BrokerRefusedError, SettingsError
 from producer.settings import without_password
+from producer.transport import Publisher
 
 # One command's worth of messages at most: a larger one holds up everyone else's commands at a Redis.
 MAX_COMMAND_BYTES = 1_000_000
-
-
-class Publisher(Protocol):
-    """How messages reach a broker. Whoever calls repeats what failed: the same message may then arrive twice."""
-
-    async def connect(self) -> None:
-        """Raise BrokerUnavailableError, after one try, when the broker does not take us."""
-
-    async def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:
-        """Store all messages, in order, or raise BrokerUnavailableError: then any of them may be there all the same."""
-
-    async def backlog(self, queue: str) -> int:
-        """How many messages wait in the queue; those that workers hold are not among them."""
-
-    async def close(self) -> None:
-        """Give up the connection. Never raises for a broker that is gone."""
 
 
 class RedisPublisher:

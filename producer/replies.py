@@ -34,8 +34,8 @@ class _Addressee(msgspec.Struct):
     call_id: str
 
 
-class ReplyChannel:
-    """The way back: reads this client's replies, and tells workers which calls nobody waits for any more."""
+class RedisReplies:
+    """A list of its own for each client, and one set of revoked calls for all."""
 
     def __init__(
         self,
@@ -54,12 +54,10 @@ class ReplyChannel:
         self._delivered = 0  # entries at the head that may be removed
 
     async def connect(self) -> None:
-        """Raise BrokerUnavailableError, after one try, when it does not answer."""
         with broker_errors(self._url):
             await self._redis.ping()
 
     async def run(self) -> None:
-        """Deliver replies for ever."""
         outage = Outage("reading replies", _logger)
         while True:
             try:
@@ -108,7 +106,6 @@ class ReplyChannel:
             self._on_reply(reply)
 
     async def revoke(self, call_ids: Sequence[str]) -> None:
-        """Tell workers that these calls need not be begun. Raise BrokerUnavailableError when it cannot be told."""
         now = time.time()
         with broker_errors(self._url):
             async with self._redis.pipeline(transaction=False) as pipe:
@@ -117,7 +114,6 @@ class ReplyChannel:
                 await pipe.execute()
 
     async def forget(self) -> None:
-        """Remove what arrived and was not read. Raise BrokerUnavailableError when that failed: it expires by itself."""
         with broker_errors(self._url):
             await self._redis.unlink(self._key)
 
