@@ -20,7 +20,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     backoff_most_seconds: float = 30.0
     cancel_grace_seconds: float = 1.0  # for the reply to a cancelled request, before its REPL is killed
     close_timeout_seconds: float = 30.0  # for leases to end, when the pool is closed
-    recycle_memory_bytes: int = 3 * 1024**3  # a REPL frees nothing: above this it is replaced when it is idle
+    recycle_memory_bytes: int = 0  # a REPL frees nothing: above this it is replaced when idle; 0: by the machine's size
     recycle_uses: int = 20_000
     recycle_age_seconds: float = 6 * 3600.0
     states_per_repl: int = 512  # how many states of one REPL are remembered
@@ -31,7 +31,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.size < 0 or self.spares < 0:
             raise SettingsError("size and spares of the pool cannot be negative")
-        for name in ("start_timeout_seconds", "recycle_memory_bytes", "recycle_uses", "states_per_repl"):
+        for name in ("start_timeout_seconds", "recycle_uses", "states_per_repl"):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"{name} must be positive, not {getattr(self, name)}")
 
@@ -61,6 +61,9 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     isolation_processes: int = 256  # and threads, of one REPL
     isolation_file_bytes: int = 1024**3  # the largest file that one may write
     isolation_cpu_seconds: int = 24 * 3600  # of one REPL in its whole life
+    answer_ttl_seconds: float = 0.0  # how long answers are remembered in the Redis of the replies; 0: never
+    max_answers: int = 1_000_000  # of the whole fleet; the oldest are forgotten
+    max_answer_bytes: int = 64 * 1024  # a longer one is not remembered
     cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
 
 
