@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -59,7 +60,13 @@ class Fleet:
                 store_url=self.seaweed.store_url if self.seaweed else (self.directory / "states").as_uri(),
                 store_endpoint_url=self.seaweed.endpoint_url if self.seaweed else "",
             )
-            environ = {**os.environ, **self.environ, f"{PREFIX}REDELIVERY_GRACE_SECONDS": str(_GRACE_SECONDS)}
+            environ = {
+                # Workers alone know it: whoever has this key can have them load what he likes.
+                f"{PREFIX}WORKER_BLOB_KEYS": secrets.token_urlsafe(32),
+                **os.environ,
+                **self.environ,
+                f"{PREFIX}REDELIVERY_GRACE_SECONDS": str(_GRACE_SECONDS),
+            }
             logs = self.directory / "logs"
             logs.mkdir(parents=True, exist_ok=True)
             self.machines = [
