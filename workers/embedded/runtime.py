@@ -81,7 +81,6 @@ class Runtime:
         self.library = _stable_path(library)
         lean = self.lean = Lean(self.library)
         lean.raw("lean_initialize", 0)()
-        lean.raw("lean_enable_initializer_execution", 0)()
         lean.raw("lean_io_mark_end_initialization", 0)()
         lean.raw("lean_init_task_manager_using", 1)(_LEAN_WORKER_THREADS)
         git_hash = text(lean.constant("l_Lean_githash"))
@@ -108,6 +107,7 @@ class Runtime:
         self._pretty = lean.function("l_Std_Format_pretty", 4)
         self._name_text = lean.raw("l_Lean_Name_instToString___lam__0", 1)
         self._find_declaration = lean.function("l_Lean_MetavarContext_findDecl_x3f", 2)
+        self._allow_initializers = lean.raw("lean_enable_initializer_execution", 0)
         self._import_modules = lean.function("l_Lean_importModules", 8)
         self._make_state = lean.function("l_Lean_Elab_Command_mkState", 3)
         self.options = lean.constant("l_Lean_Options_empty")
@@ -250,6 +250,7 @@ class Runtime:
     def import_modules(self, imports: Object) -> Object:
         """The `Environment` with these modules (an owned `Array Import`). Raises LeanException with Lean's text."""
         lean = self.lean
+        self._allow_initializers()  # it does not outlast the end of initialisation
         return self.io(
             self._import_modules(
                 imports,

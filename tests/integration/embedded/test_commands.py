@@ -76,6 +76,12 @@ def test_the_core_library_can_be_imported_by_name(repl: Repl) -> None:
     assert repl.ask(cmd="import Init\n\nexample : 1 + 1 = 2 := rfl") == {"env": 0}
 
 
+def test_a_part_of_the_core_library_can_be_imported(repl: Repl) -> None:
+    assert repl.ask(cmd="import Init.Prelude\n\nexample : 1 + 1 = 2 := rfl") == {"env": 0}
+    reply = repl.ask(cmd="prelude\nimport Init.Prelude\n#check Nat")
+    assert [m["data"] for m in reply["messages"]] == ["Nat : Type"]
+
+
 def test_a_header_is_no_command_inside_an_environment(repl: Repl) -> None:
     repl.ask(cmd="def x : Nat := 0")
     reply = repl.ask(cmd="import Init", env=0)

@@ -29,6 +29,13 @@ def test_an_environment_comes_back_in_another_process(repl: Repl, tmp_path: Path
         assert other.ask(cmd="example : five = 5 := rfl", env=0) == {"env": 1}
 
 
+def test_an_environment_behind_another_header_comes_back(repl: Repl, tmp_path: Path) -> None:
+    path = pickled_environment(repl, tmp_path / "env", "prelude\nimport Init.Prelude\ndef five : Nat := 5")
+    with Repl() as other:
+        assert other.ask(unpickleEnvFrom=str(path)) == {"env": 0}
+        assert other.ask(cmd="def again : Nat := five", env=0) == {"env": 1}
+
+
 def test_scopes_instances_and_simp_sets_come_back(repl: Repl, tmp_path: Path) -> None:
     code = (
         "namespace Here\nvariable (n : Nat)\nclass Pointed (α : Type) where\n  point : α\n"
