@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import os
 import signal
 import sys
 from types import FrameType
@@ -10,11 +11,14 @@ from typing import Any
 
 from celery import bootsteps
 from celery.concurrency.thread import TaskPool
+from celery.worker.state import reserved_requests
 
 from producer.errors import BrokerUnavailableError, LeanFleetError
 from producer.settings import load_section, load_settings
 from tasks.redelivery.drain import Drain
 from tasks.redelivery.settings import RedeliverySettings
+from tasks.redelivery.transport import LeaseChannel
+from tasks.reporting import MachineSettings, Reporter
 from tasks.requirements import Level, check_brokers, installed_packages, judge_packages
 from tasks.runtime import Runtime, set_current_runtime
 from workers.settings import WorkerSettings
@@ -39,6 +43,7 @@ class Operations(bootsteps.StartStopStep):
         self._runtime: Runtime | None = None
         self._drain: Drain | None = None
         self._redelivery = RedeliverySettings()
+        self._ordered_to_drain = False
 
     def start(self, worker: Any) -> None:
         try:
@@ -46,6 +51,7 @@ class Operations(bootsteps.StartStopStep):
             _check_requirements()
             self._redelivery = load_section("redelivery", RedeliverySettings)
             self._runtime = _open_runtime(self._redelivery)
+            self._runtime.report_with(self._reporter(worker, self._runtime))
             self._runtime.start()
         except LeanFleetError as error:
             logger.critical("cannot start: %s", error)
@@ -72,6 +78,30 @@ class Operations(bootsteps.StartStopStep):
             self._runtime.close()
         set_current_runtime(None)
 
+    def _reporter(self, worker: Any, runtime: Runtime) -> Reporter:
+        def draining() -> bool:
+            return self._ordered_to_drain or (self._drain is not None and self._drain.begun)
+
+        def drain() -> None:
+            """No deadline, unlike a notice: the machine stays until this worker holds nothing."""
+            if not self._ordered_to_drain:
+                logger.warning("ordered to drain: no more work is taken, what runs is finished")
+            self._ordered_to_drain = True
+            if not _pause(worker):
+                # Only our own channel can stop taking and go on acknowledging; others end within the grace instead.
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        return Reporter(
+            worker=worker.hostname,
+            machine=load_section("machine", MachineSettings).name,
+            slots=worker.concurrency,
+            meter=runtime.meter,
+            started=lambda: runtime.started,
+            draining=draining,
+            held=functools.partial(_held, worker),
+            drain=drain,
+        )
+
     def _install_signals(self) -> None:
         """The first of SIGTERM or Ctrl-C drains, the second one means now, and so does SIGQUIT."""
         celery_stops = signal.getsignal(signal.SIGTERM)
@@ -88,11 +118,28 @@ class Operations(bootsteps.StartStopStep):
             signal.signal(number, on_signal)
 
 
-def _pause(worker: Any) -> None:
-    """Called from a signal handler, at any time of the consumer's life."""
+def _channel(worker: Any) -> Any:
     consumer = getattr(getattr(worker, "consumer", None), "task_consumer", None)
-    if consumer is not None:
-        consumer.channel.paused = True
+    return None if consumer is None else consumer.channel
+
+
+def _pause(worker: Any) -> bool:
+    """Take no more messages. Called from a signal handler, at any time of the consumer's life.
+
+    Says whether this kind of channel goes on acknowledging while it is paused; one that is not there yet does.
+    """
+    channel = _channel(worker)
+    if channel is not None:
+        channel.paused = True
+    return channel is None or isinstance(channel, LeaseChannel)
+
+
+def _held(worker: Any) -> int:
+    """How many deliveries are taken and not acknowledged."""
+    channel = _channel(worker)
+    if isinstance(channel, LeaseChannel):
+        return len(channel.leased_tags)
+    return len(reserved_requests)
 
 
 def _check_pool(worker: Any) -> None:

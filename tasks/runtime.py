@@ -27,7 +27,9 @@ from tasks.redelivery.dead import DeadLetter, bury
 from tasks.redelivery.poison import Bounces, Deaths, too_many_deaths, too_many_losses
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.replies import ReplySender
+from tasks.reporting import Reporter
 from tasks.revocations import Revocations
+from workers.telemetry import Meter
 
 T = TypeVar("T")
 
@@ -74,6 +76,8 @@ class Runtime:
         self._reply_url = reply_url
         self._queue = queue
         self._redelivery = redelivery
+        self.meter = Meter()
+        self._reporter: Reporter | None = None
         self._bounces = Bounces()
         self._idle = threading.Condition()
         self._waiting = 0
@@ -89,6 +93,15 @@ class Runtime:
     def __repr__(self) -> str:
         state = "closing" if self._closing else "running" if self._started.done() else "starting"
         return f"<Runtime {state}, {len(self._running)} operations, {self._parts.engine if self._parts else None!r}>"
+
+    @property
+    def started(self) -> bool:
+        """Whether the engine takes operations, or did."""
+        return self._parts is not None
+
+    def report_with(self, reporter: Reporter) -> None:
+        """Have this worker's reports sent; to be called before `start`."""
+        self._reporter = reporter
 
     def start(self) -> None:
         """Return when the engine takes operations; raise what opening it raised."""
@@ -200,6 +213,8 @@ class Runtime:
             replies = await stack.enter_async_context(ReplySender(redis).running())
             revoked = Revocations(redis)
             background = [asyncio.create_task(revoked.run()), asyncio.create_task(self._turn())]
+            if self._reporter is not None:
+                background.append(asyncio.create_task(self._reporter.run(redis)))
             stack.push_async_callback(_cancelled, background)
             engine = await stack.enter_async_context(self._open_engine())
             self._parts = _Parts(engine, replies, revoked, Deaths(redis), redis)
@@ -222,7 +237,8 @@ class Runtime:
         if self._bounces.is_for_others(delivery.id):
             raise ElsewhereError("its REPL died here before")
         try:
-            result = await parts.engine.execute(operation)
+            with self.meter.running(operation.kind):
+                result = await parts.engine.execute(operation)
         except PoolClosedError as error:
             raise ReleasedError(error.message) from error
         except Exception:

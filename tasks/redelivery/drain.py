@@ -20,7 +20,7 @@ class Drain:
     def __init__(
         self,
         *,
-        pause: Callable[[], None],
+        pause: Callable[[], object],
         release: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
