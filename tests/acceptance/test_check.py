@@ -118,7 +118,8 @@ def test_without_a_broker_a_fleet_is_started_and_stopped(tmp_path: Path) -> None
     text = tmp_path / "a.lean"
     text.write_text("theorem a : True := True.intro")
     done = check(text)
-    assert (done.returncode, done.stdout.split()[0]) == (0, "proved")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "proved"
 
 
 # -- what a user may get wrong -------------------------------------------------------------------------------
