@@ -33,7 +33,7 @@ class _Part(NamedTuple):
 
 _PARTS = (
     _Part("tasks", "local", ("up", "worker", "doctor", "demo", "dead")),
-    _Part("workers", "worker", ("autoscale", "simulate", "image")),
+    _Part("workers", "worker", ("autoscale", "simulate", "image", "states")),
 )
 
 
