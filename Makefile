@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint types bench lock clean
+.PHONY: help demo up test check lint types bench chaos lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,9 @@ check: lint types test  ## what CI runs: formatting, lint, types, tests
 
 bench: $(VENV)/.dev  ## every benchmark, each as ratios within one run
 	@$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.dev  ## faults under load: make chaos SEED=7 MINUTES=10
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),5)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

@@ -25,7 +25,7 @@ from workers.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
-# Documented in docs/workers.md: what a worker's exit code means to whoever restarts it.
+# Documented in docs/redelivery.md: what a worker's exit code means to whoever restarts it.
 EXIT_CANNOT_START = 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 

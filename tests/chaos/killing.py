@@ -54,7 +54,7 @@ def kill_consumers(url: str, *, kills: int, seed: int, transport: Literal["lease
             sent.extend(ids)
 
         def done() -> int:
-            return client.llen(f"{queue}:done")
+            return int(client.llen(f"{queue}:done"))
 
         for _ in range(kills):
             send(400)
