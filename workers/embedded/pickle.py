@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.embedded.abi import Object, fields, tag, text
+from workers.embedded.proofstate import ProofState
 from workers.embedded.region import Image, Regions, write_file
 from workers.embedded.runtime import LeanException
 from workers.embedded.seal import SealError, sealed, unsealed
-from workers.embedded.tactic import ProofState
 
 if TYPE_CHECKING:
     from workers.embedded.runtime import Runtime
@@ -80,15 +80,19 @@ class Pickles:
 
     def _map(self, body: bytes) -> Object:
         """Map checked bytes from a file that nobody else can change: Lean keeps it mapped for ever."""
-        if hasattr(os, "memfd_create"):
+        try:
             descriptor = os.memfd_create("lean-pickle")
-            try:
-                with os.fdopen(os.dup(descriptor), "wb") as file:
-                    file.write(body)
-                return self._regions.map(f"/proc/self/fd/{descriptor}", self._needs)[0]
-            finally:
-                os.close(descriptor)
-        with tempfile.NamedTemporaryFile(prefix="lean-pickle-") as file:
-            file.write(body)
-            file.flush()
-            return self._regions.map(file.name, self._needs)[0]
+        except (
+            AttributeError,
+            OSError,
+        ):  # unknown to this system, or withheld since isolated: then the folder is private
+            with tempfile.NamedTemporaryFile(prefix="lean-pickle-") as file:
+                file.write(body)
+                file.flush()
+                return self._regions.map(file.name, self._needs)[0]
+        try:
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(body)
+            return self._regions.map(f"/proc/self/fd/{descriptor}", self._needs)[0]
+        finally:
+            os.close(descriptor)

@@ -15,6 +15,7 @@ from producer.result import AnyResult
 from producer.settings import Settings
 from producer.store import AsyncStore, open_store
 from workers.executor import Executor
+from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
 from workers.project import LeanProject, embedded_project
 from workers.settings import WorkerSettings
@@ -76,7 +77,8 @@ def start(project: LeanProject, store_url: str, tmp_path: Path) -> Start:
         costs = Costs(command_seconds=1000, tactic_seconds=1000) if dear else Costs()
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(open_store(Settings(store_url=store_url)))
-            pool = await stack.enter_async_context(AsyncLeanREPLPool(lean, worker))
+            isolation = stack.enter_context(open_isolation(worker, lean))
+            pool = await stack.enter_async_context(AsyncLeanREPLPool(lean, worker, isolation=isolation))
             executor = Executor(pool, opened if store else None, worker, costs=costs)
             yield Worker(await stack.enter_async_context(executor), pool, opened)
 
