@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from workers.embedded import layout
 from workers.embedded.abi import UNIT, Object, array, box, field, is_scalar, linked_list, tag, unbox
+from workers.embedded.proofstate import ProofState, References
 from workers.embedded.runtime import Runtime, name_hash
-from workers.embedded.tactic import ProofState, References
 
 COMPLETED = "Completed"
 OPEN_GOALS = "Incomplete: open goals remain"

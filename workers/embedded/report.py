@@ -11,7 +11,8 @@ from workers.embedded.runtime import LeanException, Runtime, name_hash
 
 if TYPE_CHECKING:
     from workers.embedded.infotree import InfoTrees, Place
-    from workers.embedded.tactic import ProofState, Tactics
+    from workers.embedded.proofstate import ProofState
+    from workers.embedded.tactic import Tactics
 
 Report = tuple["ProofState", Json]
 """A new proof state, and what a reply says of it besides its number."""

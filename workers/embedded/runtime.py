@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.embedded import layout
@@ -31,6 +30,7 @@ from workers.embedded.errors import LeanLibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 GIT_HASH = "eb6cafb7290e8bd5f2937522d8d804f58f02bafc"
 """The only build of Lean (4.35.0) whose records `layout` describes."""
@@ -41,8 +41,6 @@ FORMAT_WIDTH = 120
 _OLEAN_LEVEL_PRIVATE = 2
 _EMPTY_TREE_MAP = box(1)
 _LEAN_WORKER_THREADS = 2
-
-
 _LIBRARY_DESCRIPTOR = 250
 
 
@@ -277,13 +275,14 @@ class Runtime:
         make_input = lean.function("l_Lean_Parser_mkInputContext___redArg", 4)
         parsed = self.io(parse_header(make_input(lean.string(""), lean.string(""), box(0), box(0)), UNIT))
         imports = header_imports(lean.keep(field(parsed, 0)), box(1))
-        here = Path.cwd()
+        here = os.open(".", os.O_RDONLY)
         os.chdir(self._lean_path)
         self._search(".")
         try:
             return lean.pair(lean.keep(imports), self.import_modules(imports))
         finally:
-            os.chdir(here)
+            os.fchdir(here)
+            os.close(here)
             self._search(str(self._lean_path))
 
     def command_state(self, environment: Object) -> Object:

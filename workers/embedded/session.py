@@ -17,13 +17,14 @@ from workers.embedded.proof import Proofs
 from workers.embedded.region import Regions, load_image
 from workers.embedded.report import Report, Reports
 from workers.embedded.runtime import LeanException, Runtime
-from workers.embedded.tactic import ProofState, Tactics
+from workers.embedded.tactic import Tactics
 from workers.embedded.treejson import KINDS, TreeJson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from workers.embedded.abi import Object
+    from workers.embedded.proofstate import ProofState
 
 
 class RequestError(Exception):

@@ -25,7 +25,7 @@ NOT_ANSWERED = {
     "readme": "needs the integers",
     "sorry_hypotheses": "needs the integers",
     "no_goal_sorry": "needs `set` of the state monads",
-    "infotree": "needs the integers; besides, Lean 4.35 warns of `constructor` here and knows it with a configuration, 4.33 did not",
+    "infotree": "needs the integers, and Lean 4.35 warns of `constructor` here where 4.33 did not",
 }
 
 
