@@ -385,6 +385,7 @@ theorem true_imp_iff : (True → b) ↔ b := ⟨fun h => h trivial, fun h _ => h
 @[simp] theorem Decidable.not_not' [Decidable a] : ¬¬a ↔ a := Decidable.not_not
 attribute [simp] not_and not_exists Classical.not_forall Classical.not_imp and_imp exists_imp
 @[simp] theorem exists_false {α : Sort u} : ¬∃ _ : α, False := fun ⟨_, h⟩ => h
+@[simp] theorem exists_prop {a b : Prop} : (∃ _ : a, b) ↔ a ∧ b := ⟨fun ⟨x, y⟩ => ⟨x, y⟩, fun ⟨x, y⟩ => ⟨x, y⟩⟩
 @[simp] theorem exists_eq {α : Sort u} {a' : α} : ∃ a, a = a' := ⟨a', rfl⟩
 @[simp] theorem exists_eq' {α : Sort u} {a' : α} : ∃ a, a' = a := ⟨a', rfl⟩
 @[simp] theorem exists_eq_left {α : Sort u} {p : α → Prop} {a' : α} : (∃ a, a = a' ∧ p a) ↔ p a' :=
