@@ -47,6 +47,7 @@ class Block(msgspec.Struct, kw_only=True):
 class Memory(msgspec.Struct, kw_only=True):
     """Call `observe` at each look, `snapshot` for the policy, then `decided` with what came out."""
 
+    began_at: float | None = None
     observed_at: float | None = None
     total: float = 0.0  # queued, in flight and completed at the last look
     window: int = 0
@@ -86,6 +87,7 @@ class Memory(msgspec.Struct, kw_only=True):
             # A purged queue, or a worker that died before its last report, gives less than before: not a negative rate.
             self._arrived(now, max(waiting + completed - self.total, 0.0))
         else:
+            self.began_at = now
             self.window = math.floor(now / WINDOW_SECONDS)
         self.total = waiting
         self._fade(0.5 ** (elapsed / HALF_LIFE_SECONDS))
@@ -124,6 +126,21 @@ class Memory(msgspec.Struct, kw_only=True):
             preemptions_per_machine_hour=self.preemptions / (self.machine_hours + PRIOR_MACHINE_HOURS),
             wants=tuple(Want(age_seconds=now - at, machines=machines) for at, machines in self.wants),
         )
+
+    def waited_seconds(self, now: float, later: float) -> float:
+        """How long ago the operation came after which `later` others came, by the arrivals that were seen.
+
+        For brokers and messages that do not say. What came before the first look counts as having come then.
+        """
+        passed = 0.0
+        current = (self.arriving, max(now - self.window * WINDOW_SECONDS, 0.0))
+        for count, span in [current, *((count, WINDOW_SECONDS) for count in reversed(self.arrivals))]:
+            if later < count:
+                passed += later / count * span
+                break
+            later -= count
+            passed += span
+        return min(passed, now - self.began_at) if self.began_at is not None else 0.0
 
     def decided(self, now: float, decision: Decision) -> None:
         self.wants = [(at, machines) for at, machines in self.wants if now - at < WANTS_SECONDS]

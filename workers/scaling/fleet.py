@@ -1,0 +1,197 @@
+"""Which machine is in what state: the provider's list and the workers' reports, put together over time.
+
+Neither is right alone. A provider lists machines whose workers have not started or have hung; a worker's report may be
+missing because the broker, not the machine, is in trouble.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from workers.scaling.observer import of_machines
+from workers.scaling.providers.provider import Instance
+from workers.scaling.snapshot import Machine, MachineState, Offer
+from workers.telemetry import Usage, WorkerReport, WorkerState
+
+# A report that is missing this long is no accident of timing: its machine is not counted on any more.
+SILENT_SECONDS = 45.0
+# And this long: it is ended. Its leases have ended long before, so its work is done elsewhere.
+LOST_SECONDS = 180.0
+# A machine whose workers never reported is ended after several boot times, and no sooner than this.
+NEVER_UP_SECONDS = 600.0
+NEVER_UP_BOOTS = 5
+
+
+class Known(msgspec.Struct, kw_only=True):
+    """What is remembered of a machine. Times are unix seconds on the controller's clock."""
+
+    offer: str
+    first_seen: float
+    is_new: bool  # it appeared while we watched, so that its boot can be measured
+    reported_at: float | None = None
+    warm_at: float | None = None
+    slots: int = 0
+    in_flight: int = 0
+    draining: bool = False  # by our order
+    preempted: bool = False  # announced by its worker, and counted
+    terminated: bool = False  # by us
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """The fleet at one look, and what happened since the last one.
+
+    `broken` are offers of machines that never came up. `blackout`: not one of several workers reports, which says more
+    about the broker than about the machines.
+    """
+
+    machines: tuple[Machine, ...]
+    usage: Mapping[str, Usage]
+    preempted: int
+    boots: tuple[float, ...]
+    broken: tuple[str, ...]
+    blackout: bool
+
+
+class Fleet(msgspec.Struct, kw_only=True):
+    """Call `look` at each step. Plain data but for `_usage`, so that the next leader knows what this one knew."""
+
+    known: dict[str, Known] = {}
+    looked_at: float | None = None
+    dark_since: float | None = None
+    usage: dict[str, tuple[float, dict[str, Usage]]] = {}
+
+    def look(
+        self,
+        now: float,
+        *,
+        instances: Sequence[Instance],
+        reports: Sequence[WorkerReport],
+        offers: Iterable[Offer],
+        boot_seconds: float,
+    ) -> View:
+        """Take in what provider and workers say. `boot_seconds` is how long a boot is expected to last."""
+        slots = {offer.name: offer.slots for offer in offers}
+        by_machine = of_machines(reports)
+        preempted = self._forget_gone(instances)
+        boots: list[float] = []
+        machines: list[Machine] = []
+        broken: list[str] = []
+        for instance in instances:
+            known = self.known.get(instance.id)
+            if known is None:
+                known = Known(offer=instance.offer, first_seen=now, is_new=self.looked_at is not None)
+                self.known[instance.id] = known
+            said = by_machine.get(instance.id, [])
+            preempted += self._hear(now, known, said, boots)
+            state = _state(now, known, said, boot_seconds)
+            if state is MachineState.LOST and known.reported_at is None:
+                broken.append(known.offer)
+            machines.append(
+                Machine(
+                    id=instance.id,
+                    offer=instance.offer,
+                    state=state,
+                    slots=known.slots or slots.get(instance.offer, 1),
+                    in_flight=known.in_flight,
+                    ready_in_seconds=max(known.first_seen + boot_seconds - now, 0.0)
+                    if state is MachineState.BOOTING
+                    else 0.0,
+                )
+            )
+        view = View(
+            machines=tuple(machines),
+            usage=self._new_usage(reports),
+            preempted=preempted,
+            boots=tuple(boots),
+            broken=tuple(broken),
+            blackout=self._is_dark(now, reports),
+        )
+        self.looked_at = now
+        return view
+
+    def _forget_gone(self, instances: Sequence[Instance]) -> int:
+        """Drop machines that the provider has no more; count those that were taken from us without a word before."""
+        there = {instance.id for instance in instances}
+        gone = [self.known.pop(each) for each in list(self.known) if each not in there]
+        return sum(not each.terminated and not each.preempted for each in gone)
+
+    def _hear(self, now: float, known: Known, said: Sequence[WorkerReport], boots: list[float]) -> int:
+        if not said:
+            return 0
+        known.reported_at = now
+        known.slots = sum(report.slots for report in said)
+        known.in_flight = sum(report.in_flight for report in said)
+        if known.warm_at is None and any(report.state is WorkerState.WARM for report in said):
+            known.warm_at = now
+            if known.is_new:
+                boots.append(now - known.first_seen)
+        if any(report.preempted for report in said) and not known.preempted:
+            known.preempted = True
+            return 1
+        return 0
+
+    def _is_dark(self, now: float, reports: Sequence[WorkerReport]) -> bool:
+        """Whether all of several machines are silent; believed to be the broker's fault until they would be lost."""
+        warm = sum(each.warm_at is not None for each in self.known.values())
+        if reports or warm <= 1:
+            self.dark_since = None
+            return False
+        if self.dark_since is None:
+            self.dark_since = now
+        return now - self.dark_since < LOST_SECONDS
+
+    def _new_usage(self, reports: Sequence[WorkerReport]) -> dict[str, Usage]:
+        """What was done since each worker's last report."""
+        total: dict[str, Usage] = {}
+        before, self.usage = self.usage, {}
+        for report in reports:
+            self.usage[report.worker] = (report.started_at, report.usage)
+            started_at, old = before.get(report.worker, (None, {}))
+            if started_at != report.started_at:
+                if self.looked_at is None or report.started_at < self.looked_at:
+                    continue  # it has worked before we looked: from now on
+                old = {}
+            for kind, usage in report.usage.items():
+                total[kind] = _sum(total.get(kind, Usage()), _difference(usage, old.get(kind, Usage())))
+        return total
+
+
+def _state(now: float, known: Known, said: Sequence[WorkerReport], boot_seconds: float) -> MachineState:
+    if known.reported_at is None:
+        patience = max(NEVER_UP_SECONDS, NEVER_UP_BOOTS * boot_seconds)
+        return MachineState.LOST if now - known.first_seen > patience else MachineState.BOOTING
+    silent_seconds = now - known.reported_at
+    if silent_seconds >= LOST_SECONDS:
+        return MachineState.LOST
+    states = {report.state for report in said}
+    if states == {WorkerState.DRAINED} and known.in_flight == 0:
+        return MachineState.DRAINED
+    leaving = known.draining or known.preempted or states & {WorkerState.DRAINING, WorkerState.DRAINED}
+    if leaving or silent_seconds >= SILENT_SECONDS:
+        return MachineState.DRAINING
+    return MachineState.BOOTING if known.warm_at is None else MachineState.WARM
+
+
+def _difference(new: Usage, old: Usage) -> Usage:
+    return Usage(
+        completed=max(new.completed - old.completed, 0),
+        busy_seconds=max(new.busy_seconds - old.busy_seconds, 0.0),
+        durations={
+            bucket: count - old.durations.get(bucket, 0)
+            for bucket, count in new.durations.items()
+            if count > old.durations.get(bucket, 0)
+        },
+    )
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    durations = dict(one.durations)
+    for bucket, count in other.durations.items():
+        durations[bucket] = durations.get(bucket, 0) + count
+    return Usage(
+        completed=one.completed + other.completed,
+        busy_seconds=one.busy_seconds + other.busy_seconds,
+        durations=durations,
+    )
