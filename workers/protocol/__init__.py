@@ -8,8 +8,13 @@ from producer.errors import SettingsError
 from workers.protocol.adapter import Adapter
 from workers.protocol.community import CommunityAdapter
 from workers.protocol.embedded import EmbeddedAdapter
+from workers.protocol.pantograph import PantographAdapter
 
-_ADAPTERS: dict[str, type[Adapter]] = {"community": CommunityAdapter, "embedded": EmbeddedAdapter}
+_ADAPTERS: dict[str, type[Adapter]] = {
+    "community": CommunityAdapter,
+    "embedded": EmbeddedAdapter,
+    "pantograph": PantographAdapter,
+}
 
 
 def get_adapter(name: str) -> Adapter:

@@ -237,7 +237,8 @@ class Restorer:
             handle = Handle("environment", response.environment)
         else:
             handle = Handle("proof_state", response.proof_state)
-            self._goals[state_id] = response.goals
+            if response.goals or response.proof_status:  # Pantograph loads a state without a word about its goals
+                self._goals[state_id] = response.goals
         for index, sorry in enumerate(response.sorries):
             if sorry.proof_state is not None:
                 sorry_id = next_id(state_id, SorryStep(index))

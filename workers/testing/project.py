@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workers.project import LeanProject, fingerprint
 
+_PANTOGRAPH = Path(__file__).with_name("pantograph.py")
 _SCRIPT = Path(__file__).with_name("scripted.py")
 
 
@@ -15,4 +16,14 @@ def scripted_project(*options: str) -> LeanProject:
         directory=None,
         adapter="community",
         fingerprint=fingerprint({"scripted": options}),
+    )
+
+
+def scripted_pantograph() -> LeanProject:
+    """A project whose REPL speaks Pantograph's protocol and knows no Lean; see `workers.testing.pantograph`."""
+    return LeanProject(
+        command=(sys.executable, "-I", "-S", str(_PANTOGRAPH), "Init"),
+        directory=None,
+        adapter="pantograph",
+        fingerprint=fingerprint({"scripted": "pantograph"}),
     )
