@@ -63,30 +63,29 @@ def open_isolation(settings: WorkerSettings, project: LeanProject) -> Iterator[I
         enclosures.close()
 
 
-def weaker(capabilities: Capabilities, reason: str) -> Iterator[Capabilities]:
-    """The same machine without the means that fail most often, one after the other."""
+def weaker(capabilities: Capabilities, reason: str) -> Capabilities | None:
+    """The same machine without the one of its means that fails most often; None when it has none left."""
     failed = f"it was tried and failed: {reason}"
-    yield capabilities
     if capabilities.bubblewrap:
-        capabilities = replace(capabilities, bubblewrap="", bubblewrap_flaw=failed)
-        yield capabilities
+        return replace(capabilities, bubblewrap="", bubblewrap_flaw=failed)
     if not capabilities.user_flaw:
-        capabilities = replace(capabilities, user_flaw=failed)
-        yield capabilities
+        return replace(capabilities, user_flaw=failed)
     if capabilities.landlock_abi:
-        capabilities = replace(capabilities, landlock_abi=0)
-        yield capabilities
+        return replace(capabilities, landlock_abi=0)
     if not capabilities.seccomp_flaw:
-        yield replace(capabilities, seccomp_flaw=failed)
+        return replace(capabilities, seccomp_flaw=failed)
+    return None
 
 
 def _strongest(capabilities: Capabilities, policy: Policy, project: LeanProject) -> Fence:
+    facts: Capabilities | None = capabilities
     reason = ""
-    for facts in weaker(capabilities, "see the log"):
+    while facts is not None:
         fence = plan(facts, policy)
         if not (reason := _try(fence, project)):
             return fence
         log.warning("a fence does not work here, trying a weaker one: %s", reason)
+        facts = weaker(facts, reason)
     raise SettingsError(f"no REPL can be started in isolation ({reason}): name what it needs in isolation_readable")
 
 
