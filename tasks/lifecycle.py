@@ -11,7 +11,7 @@ from typing import Any
 
 from celery import bootsteps
 from celery.concurrency.thread import TaskPool
-from celery.worker.state import reserved_requests
+from celery.worker import state as celery_state
 
 from producer.errors import BrokerUnavailableError, LeanFleetError
 from producer.settings import load_section, load_settings
@@ -21,12 +21,14 @@ from tasks.redelivery.transport import LeaseChannel
 from tasks.reporting import MachineSettings, Reporter
 from tasks.requirements import Level, check_brokers, installed_packages, judge_packages
 from tasks.runtime import Runtime, set_current_runtime
+from workers.preemption import Watcher
 from workers.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
 # Documented in docs/redelivery.md: what a worker's exit code means to whoever restarts it.
 EXIT_CANNOT_START = 2
+NOTICE_AGAIN_SECONDS = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -52,6 +54,7 @@ class Operations(bootsteps.StartStopStep):
             self._redelivery = load_section("redelivery", RedeliverySettings)
             self._runtime = _open_runtime(self._redelivery)
             self._runtime.report_with(self._reporter(worker, self._runtime))
+            self._watch_for_notices(self._runtime, load_section("machine", MachineSettings))
             self._runtime.start()
         except LeanFleetError as error:
             logger.critical("cannot start: %s", error)
@@ -64,8 +67,9 @@ class Operations(bootsteps.StartStopStep):
 
     def stop(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
         if self._drain is not None and self._runtime is not None:
-            # Celery was told to stop by another way than a signal, by remote control say.
-            self._drain.begin("stop", self._redelivery.grace_seconds)
+            if not self._drain.begun:
+                # Celery was told to stop by another way than a signal, by remote control say.
+                self._drain.begin("stop", self._redelivery.grace_seconds)
             self._runtime.wait_idle()
             self._drain.cancel()
         self._close()
@@ -101,6 +105,22 @@ class Operations(bootsteps.StartStopStep):
             held=functools.partial(_held, worker),
             drain=drain,
         )
+
+    def _watch_for_notices(self, runtime: Runtime, machine: MachineSettings) -> None:
+        if not machine.provider:
+            return
+        watcher = Watcher(machine.provider, url=machine.metadata_url)
+
+        async def watch() -> None:
+            while True:
+                notice = await watcher.wait()
+                if self._drain is not None:
+                    self._drain.begin(notice.reason, notice.grace_seconds)
+                    vars(celery_state)["should_stop"] = os.EX_OK  # what Celery's own handler of SIGTERM does
+                # A likely interruption may be followed by one with a date, which leaves less time.
+                await asyncio.sleep(NOTICE_AGAIN_SECONDS)
+
+        runtime.run_beside(watch)
 
     def _install_signals(self) -> None:
         """The first of SIGTERM or Ctrl-C drains, the second one means now, and so does SIGQUIT."""
@@ -139,7 +159,7 @@ def _held(worker: Any) -> int:
     channel = _channel(worker)
     if isinstance(channel, LeaseChannel):
         return len(channel.leased_tags)
-    return len(reserved_requests)
+    return len(celery_state.reserved_requests)
 
 
 def _check_pool(worker: Any) -> None:

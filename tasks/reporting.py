@@ -21,6 +21,8 @@ class MachineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Table `[machine]`, variables `LEANFLEET_MACHINE_…`: what only the machine itself can know."""
 
     id: str = ""  # as its provider names it (AWS: the instance's id, GCP: its name); empty: the host's name
+    provider: str = ""  # aws or gcp: whose notices of preemption to heed; empty: nobody's
+    metadata_url: str = ""  # instead of the provider's usual address
 
     @property
     def name(self) -> str:

@@ -78,6 +78,7 @@ class Runtime:
         self._redelivery = redelivery
         self.meter = Meter()
         self._reporter: Reporter | None = None
+        self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._bounces = Bounces()
         self._idle = threading.Condition()
         self._waiting = 0
@@ -102,6 +103,10 @@ class Runtime:
     def report_with(self, reporter: Reporter) -> None:
         """Have this worker's reports sent; to be called before `start`."""
         self._reporter = reporter
+
+    def run_beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run this on the loop, too, until the worker ends; to be called before `start`."""
+        self._beside.append(work)
 
     def start(self) -> None:
         """Return when the engine takes operations; raise what opening it raised."""
@@ -215,6 +220,7 @@ class Runtime:
             background = [asyncio.create_task(revoked.run()), asyncio.create_task(self._turn())]
             if self._reporter is not None:
                 background.append(asyncio.create_task(self._reporter.run(redis)))
+            background += [asyncio.create_task(work()) for work in self._beside]
             stack.push_async_callback(_cancelled, background)
             engine = await stack.enter_async_context(self._open_engine())
             self._parts = _Parts(engine, replies, revoked, Deaths(redis), redis)

@@ -5,6 +5,7 @@ import typer
 from tasks.commands.dead import app as dead
 from tasks.commands.demo import demo
 from tasks.commands.doctor import doctor
+from tasks.commands.drain import drain
 from tasks.commands.up import up
 from tasks.commands.worker import worker
 
@@ -13,4 +14,5 @@ app.command()(up)
 app.command()(worker)
 app.command()(doctor)
 app.command()(demo)
+app.command()(drain)
 app.add_typer(dead, name="dead")

@@ -2,8 +2,11 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,6 +16,8 @@ from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tasks.stack.machine import Machine
 from tests.integration.redelivery.conftest import StartMachine
+from tests.machines import worker_environ
+from tests.metadata import SPOT_ACTION, metadata_service
 from tests.waiting import until
 
 
@@ -124,3 +129,52 @@ async def test_what_is_past_its_deadline_is_not_begun(
         assert broker.llen(keys.queue) == 1
         start_machine()
         await until(nothing_left, "it was dropped")
+
+
+async def test_a_notice_of_preemption_drains_within_the_time_that_it_leaves(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
+) -> None:
+    with metadata_service() as metadata:
+        machine = start_machine(
+            MACHINE_PROVIDER="aws",
+            MACHINE_METADATA_URL=metadata.url,
+            REDELIVERY_GRACE_SECONDS="600",
+            REDELIVERY_LEASE_SECONDS="60",
+        )
+        async with Client(settings) as fleet:
+            call = asyncio.ensure_future(fleet.run_code("%sleep 600", timeout_seconds=1000))
+            await until(lambda: broker.zcard(keys.leases) == 1, "it works")
+            metadata.pages[SPOT_ACTION] = '{"action": "terminate", "time": "2017-09-18T08:22:00Z"}'
+            await until(lambda: broker.llen(keys.queue) == 1, "the work is back in the queue")
+            await until(lambda: not machine.running, "it ended")
+            call.cancel()
+    assert "draining (AWS will terminate this machine)" in machine.log()
+    assert machine.exit_code == 0
+
+
+async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine, tmp_path: Path
+) -> None:
+    name = f"host-{settings.queue}"
+    machine = start_machine(MACHINE_ID=name)
+    command = [sys.executable, "-m", "leanfleet", "drain", name]
+    environ = worker_environ(settings.broker_url, settings.queue)
+    async with Client(settings) as fleet:
+        running = asyncio.ensure_future(fleet.run_code("%sleep 8\n%say done", timeout_seconds=60))
+        await until(lambda: broker.zcard(keys.leases) == 1, "it works")
+        await asyncio.to_thread(subprocess.run, command, env=environ, cwd=tmp_path, check=True)
+        await until(lambda: "ordered to drain" in machine.log(), "it heard")
+        late = asyncio.ensure_future(fleet.run_code("%say late"))
+        assert (await running).messages[0].data == "done"
+        assert machine.running
+        assert broker.llen(keys.queue) == 1
+        start_machine()
+        assert (await late).messages[0].data == "late"
+
+
+def test_a_machine_that_is_not_there_is_not_drained(settings: Settings, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "leanfleet", "drain", "nowhere"]
+    environ = worker_environ(settings.broker_url, settings.queue)
+    result = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "no worker reports from 'nowhere'" in result.stderr
