@@ -103,6 +103,7 @@ def _confine(values: dict[str, list[str]]) -> None:
             listable=values.get("list", []),
             writable=values.get("write", []),
             devices=values.get("device", []),
+            freezable=values["landlock"] == ["freezable"],
         )
     if "seccomp" in values:
         alone = values["seccomp"] == ["alone"]

@@ -119,7 +119,7 @@ class Fence:
         if self.changes_user:
             words.append(f"user={user}")
         if self.landlock:
-            words.append("landlock=")
+            words.append("landlock=freezable" if self.policy.freezable else "landlock=whole")
             words += [f"read={path}" for path in (*self.policy.exposed, _PROC)]
             words += [f"list={path}" for path in self.policy.listable]
             words.append(f"write={folder}")

@@ -19,7 +19,7 @@ _TRUNCATE, _IOCTL_DEVICE = 1 << 14, 1 << 15
 _READ = _EXECUTE | _READ_FILE | _READ_DIRECTORY
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE  # the others make sense for folders only
 _NETWORK = 0b11  # bind and connect of TCP sockets
-_SCOPES = 0b11  # abstract Unix sockets and signals: only to processes of the same sandbox
+_ABSTRACT_SOCKETS, _SIGNALS = 0b01, 0b10  # only to processes of the same sandbox
 
 NETWORK_ABI, SCOPES_ABI = 4, 6  # since Linux 6.7, since 6.12; files since 5.13
 
@@ -37,7 +37,9 @@ def handled_files(abi: int) -> int:
     return (1 << bits) - 1
 
 
-def restrict(*, readable: list[str], listable: list[str], writable: list[str], devices: list[str]) -> None:
+def restrict(
+    *, readable: list[str], listable: list[str], writable: list[str], devices: list[str], freezable: bool
+) -> None:
     """Confine this thread and all that comes of it, for ever. The caller has set no-new-privileges.
 
     Args:
@@ -45,6 +47,8 @@ def restrict(*, readable: list[str], listable: list[str], writable: list[str], d
         listable: folders in which names may be listed.
         writable: folders in which everything may be done but making devices.
         devices: device files that may be read and written.
+        freezable: leave abstract Unix sockets alone. CRIU has the process that it freezes connect to one, and kills it
+            where that fails.
 
     Raises:
         OSError: the kernel refused.
@@ -52,7 +56,8 @@ def restrict(*, readable: list[str], listable: list[str], writable: list[str], d
     abi = abi_version()
     handled = handled_files(abi)
     network, scopes = abi >= NETWORK_ABI, abi >= SCOPES_ABI
-    attributes = struct.pack("=QQQ", handled, _NETWORK * network, _SCOPES * scopes)
+    scoped = _SIGNALS if freezable else _SIGNALS | _ABSTRACT_SOCKETS
+    attributes = struct.pack("=QQQ", handled, _NETWORK * network, scoped * scopes)
     size = 8 * (1 + network + scopes)
     ruleset = _checked(_libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0))
     try:

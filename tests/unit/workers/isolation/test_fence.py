@@ -60,7 +60,7 @@ def test_nothing_but_the_command_is_left_when_isolation_is_off() -> None:
 def test_elsewhere_than_on_linux_the_portable_means_are_left() -> None:
     fence = plan(Capabilities(system="darwin", user_flaw="only done on Linux"), POLICY)
     assert flaws(fence) >= ESSENTIAL
-    assert "landlock=" not in command(fence)
+    assert not any(word.startswith("landlock") for word in command(fence))
     assert command(fence)[:4] == ("/python", "-I", "-S", command(fence)[3])
 
 
