@@ -1,0 +1,201 @@
+"""Best-first search for proofs, through the public client: many small trees at once, on whichever worker is free.
+
+    python examples/best_first_search.py            # starts two workers on this computer
+    LEANFLEET_BROKER_URL=… python examples/best_first_search.py --configured
+
+A node is a proof state, an edge a tactic. The state whose goals are shortest is tried first: each of a fixed list of
+tactics, in one message. Every proof that is found is checked once more as a whole text, in command mode.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import heapq
+import itertools
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+import leanfleet
+
+TACTICS = (
+    "assumption",
+    "rfl",
+    "trivial",
+    "contradiction",
+    "intro h",
+    "intro x",
+    "constructor",
+    "left",
+    "right",
+    "exfalso",
+    "funext x",
+    "simp",
+    "simp_all",
+    "decide",
+    "omega",
+    "split",
+    "apply Classical.byContradiction",
+    "apply h",
+    "exact h.1",
+    "exact h.2",
+    "cases h",
+    "obtain ⟨x, h⟩ := h",
+    "exact h rfl",
+    "exact h.symm",
+    "rw [h]",
+    "rw [← h]",
+    "induction n",
+    "induction xs",
+    "cases n",
+    "cases xs",
+    "congr",
+)
+MAX_EXPANSIONS = 60
+THEOREMS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A theorem without its proof. `context` is what must be elaborated before it."""
+
+    name: str
+    context: str
+    theorem: str
+
+    def text(self, proof: tuple[str, ...]) -> str:
+        lines = "\n".join(f"  {tactic}" for tactic in proof)
+        return f"{self.context}{self.theorem} := by\n{lines}"
+
+
+@dataclass
+class Tally:
+    """What all searches did together, for the live display."""
+
+    total: int
+    trees: int = 0
+    states: int = 0
+    tactics: int = 0
+    finished: int = 0
+    proofs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.trees} trees growing, {self.finished}/{self.total} done, {len(self.proofs)} proofs, "
+            f"{self.states:,} states, {self.tactics:,} tactics tried"
+        )
+
+
+def split_statement(name: str, code: str) -> Statement | None:
+    """The last theorem of a text without its proof; None where the text ends with something else."""
+    start = code.rfind("theorem ")
+    if start < 0 or (start > 0 and code[start - 1] != "\n"):
+        return None
+    depth = 0
+    for place in range(start, len(code)):
+        depth += (code[place] in "([{⟨") - (code[place] in ")]}⟩")
+        if depth == 0 and code.startswith(":=", place):
+            return Statement(name=name, context=code[:start], theorem=code[start:place].rstrip())
+    return None
+
+
+def read_statements(path: Path) -> list[Statement]:
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    provable = [row for row in rows if row.get("expect", {}).get("verdict") == "proved"]
+    found = (split_statement(row["id"], row.get("header", "") + row["code"]) for row in provable)
+    return [statement for statement in found if statement is not None]
+
+
+async def search(fleet: leanfleet.Client, statement: Statement, tally: Tally) -> tuple[str, ...] | None:
+    """The tactics of a proof, or None where none was found."""
+    first = await fleet.run_code(f"{statement.context}{statement.theorem} := by sorry")
+    if not first.sorries or first.sorries[-1].state is None:
+        return None
+    goal, state = first.sorries[-1].goal, first.sorries[-1].state
+    order = itertools.count()
+    # (length of the goals and of the proof so far, order of arrival, state, proof)
+    queue: list[tuple[int, int, leanfleet.StateRef, tuple[str, ...]]] = [(len(goal), next(order), state, ())]
+    seen: set[tuple[str, ...]] = {(goal,)}
+    for _ in range(MAX_EXPANSIONS):
+        if not queue:
+            return None
+        _, _, state, proof = heapq.heappop(queue)
+        result = await fleet.run_tactics(state, TACTICS, timeout_seconds=5)
+        tally.tactics += len(result.tactics)
+        for tactic, tried in zip(TACTICS, result.tactics, strict=False):
+            if tried.is_complete:
+                return (*proof, tactic)
+            if tried.ok and tried.state is not None and tried.goals not in seen:
+                seen.add(tried.goals)
+                tally.states += 1
+                rank = sum(map(len, tried.goals)) + 10 * len(proof)
+                heapq.heappush(queue, (rank, next(order), tried.state, (*proof, tactic)))
+    return None
+
+
+async def prove(fleet: leanfleet.Client, statement: Statement, tally: Tally, slots: asyncio.Semaphore) -> None:
+    async with slots:
+        tally.trees += 1
+        try:
+            proof = await search(fleet, statement, tally)
+            if proof is not None:
+                # Tactic mode has accepted wrong proofs before: only the whole text counts.
+                checked = await fleet.run_code(statement.text(proof))
+                warned = any("sorry" in message.data for message in checked.messages)
+                if checked.ok and not checked.errors and not warned:
+                    tally.proofs[statement.name] = proof
+        finally:
+            tally.trees -= 1
+            tally.finished += 1
+
+
+async def run(fleet: leanfleet.Client, statements: list[Statement], console: Console) -> Tally:
+    tally = Tally(total=len(statements))
+    slots = asyncio.Semaphore(THEOREMS_AT_ONCE)
+    with Live(console=console, get_renderable=lambda: str(tally), refresh_per_second=5, transient=True):
+        async with asyncio.TaskGroup() as group:
+            for statement in statements:
+                group.create_task(prove(fleet, statement, tally, slots))
+    return tally
+
+
+@asynccontextmanager
+async def connected(*, configured: bool) -> AsyncIterator[leanfleet.Client]:
+    """A client of the configured fleet, or of one with two workers that is started here and stopped at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+        settings = leanfleet.load_settings()
+        if not configured:
+            # A training loop has the client alone.
+            from tasks.stack.fleet import Fleet, FleetOptions, exported  # noqa: PLC0415
+
+            fleet = stack.enter_context(Fleet(settings, FleetOptions(machines=2, repls=1, s3=False, flower=False)))
+            stack.enter_context(exported(fleet))
+            settings = fleet.settings
+        yield await stack.enter_async_context(leanfleet.connect(settings=settings))
+
+
+async def main(arguments: argparse.Namespace) -> int:
+    console = Console(highlight=False, soft_wrap=True)
+    statements = read_statements(arguments.theorems)[: arguments.limit]
+    console.print(f"{len(statements)} theorems, {len(TACTICS)} tactics")
+    async with connected(configured=arguments.configured) as fleet:
+        tally = await run(fleet, statements, console)
+    for name, proof in sorted(tally.proofs.items()):
+        console.print(f"{name}: {'; '.join(proof)}", markup=False)
+    console.print(f"{tally}; {len(tally.proofs)} proofs checked again in command mode", markup=False)
+    return 0 if len(tally.proofs) >= arguments.at_least else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Search for proofs of the example theorems.")
+    parser.add_argument("--theorems", type=Path, default=Path(__file__).with_name("theorems.jsonl"))
+    parser.add_argument("--limit", type=int, default=None, help="only the first so many")
+    parser.add_argument("--at-least", type=int, default=30, help="fewer proofs than that are a failure (exit code 1)")
+    parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
+    sys.exit(asyncio.run(main(parser.parse_args())))
