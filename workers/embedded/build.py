@@ -1,8 +1,8 @@
-"""Builds the core library once per user and keeps it: a few seconds the first time, a few milliseconds after that.
+"""Builds the core library once per user and keeps it: a few seconds the first time, milliseconds after that.
 
-The cache is keyed by everything that the result depends on, so nothing in it ever needs to be invalidated. A build happens in
-a folder of its own and appears by one rename; readers never see half of one. What is in the cache is checked before each use,
-because Lean maps these files into memory and a damaged one would crash it.
+The cache is keyed by everything that the result depends on, so nothing in it ever needs to be invalidated. A build
+happens in a folder of its own and appears by one rename; readers never see half of one. What is in the cache is checked
+before each use, because Lean maps these files into memory and a damaged one would crash it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workers.embedded.errors import CoreBuildError
 from workers.embedded.library import LeanLibrary, check_digest, find_library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
 _SOURCES = _FOLDER / "core"
-_GENERATOR = tuple(_FOLDER / name for name in ("syntax.py", "symbols.py", "compile.py", "build.py"))
+_GENERATOR = tuple(
+    _FOLDER / f"{name}.py" for name in ("build", "categories", "compile", "heap", "mangling", "symbols", "syntax")
+)
 _MANIFEST = "manifest.json"
 _STEP_TIMEOUT_SECONDS = 300.0
 # The module that is generated, and what it imports.
@@ -53,8 +58,8 @@ class CorePaths:
 def ensure_core(*, cache_folder: Path | None = None) -> CorePaths:
     """The compiled core, built now if it is not in the cache (blocks for some seconds then; one builder at a time).
 
-    `cache_folder` defaults to `leanfleet` in the user's cache folder (XDG_CACHE_HOME), or in the temporary folder where that
-    is not writable. Raises UnsupportedPlatformError, LeanLibraryError, CoreBuildError.
+    `cache_folder` defaults to `leanfleet` in the user's cache folder (XDG_CACHE_HOME), or in the temporary folder where
+    that is not writable. Raises UnsupportedPlatformError, LeanLibraryError, CoreBuildError.
     """
     library = find_library()
     key = core_key(library.expected_sha256)
@@ -78,19 +83,23 @@ def core_key(library_sha256: str) -> str:
 
 
 def writable_folder(wanted: Path | None) -> Path:
-    """The folder for builds, made if need be. Raises CoreBuildError if a folder that was asked for by name is not writable."""
+    """The folder for builds, made if need be. Raises CoreBuildError where it cannot be written to."""
     if wanted is not None:
         if not _try_folder(wanted):
-            raise CoreBuildError(f"The cache folder {wanted} cannot be written to. Name another one, or make it writable.")
+            raise CoreBuildError(
+                f"The cache folder {wanted} cannot be written to. Name another one, or make it writable."
+            )
         return wanted
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    usual = (Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache") / "leanfleet"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    usual = (base if base.is_absolute() else Path("~/.cache").expanduser()) / "leanfleet"
     if _try_folder(usual):
         return usual
     # Only a folder that nobody else can write to: Lean maps and runs what is in it.
     fallback = Path(tempfile.gettempdir()) / f"leanfleet-{os.getuid()}"
     if not _try_folder(fallback) or fallback.is_symlink() or fallback.stat().st_uid != os.getuid():
-        raise CoreBuildError(f"Neither {usual} nor {fallback} can be written to. Set XDG_CACHE_HOME to a folder that can.")
+        raise CoreBuildError(
+            f"Neither {usual} nor {fallback} can be written to. Set XDG_CACHE_HOME to a folder that can."
+        )
     _log.warning("%s is not writable: the embedded Lean's core is kept in %s", usual, fallback)
     return fallback
 
@@ -119,7 +128,7 @@ def _digest(path: Path) -> str:
 
 @contextmanager
 def _one_builder(root: Path) -> Iterator[None]:
-    """Held while building. The kernel drops the lock with the process that holds it, so a killed builder blocks nobody."""
+    """Held while building. The kernel drops it with the process that holds it: a killed builder blocks nobody."""
     with (root / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -154,12 +163,22 @@ def _compile_all(library: Path, source: Path, output: Path) -> None:
         command = [sys.executable, "-P", "-m", "workers.embedded.compile", *arguments]
         try:
             done = subprocess.run(
-                command, cwd=source, env=environment, capture_output=True, timeout=_STEP_TIMEOUT_SECONDS, encoding="utf-8"
+                command,
+                cwd=source,
+                env=environment,
+                capture_output=True,
+                timeout=_STEP_TIMEOUT_SECONDS,
+                encoding="utf-8",
+                check=False,
             )
         except subprocess.TimeoutExpired:
-            raise CoreBuildError(f"Building the core took more than {_STEP_TIMEOUT_SECONDS:.0f} s: {arguments}") from None
+            raise CoreBuildError(
+                f"Building the core took more than {_STEP_TIMEOUT_SECONDS:.0f} s: {arguments}"
+            ) from None
         if done.returncode != 0:
-            raise CoreBuildError(f"Building the core failed (exit {done.returncode}): {arguments}\n{(done.stdout + done.stderr)[-4000:]}")
+            raise CoreBuildError(
+                f"Building the core failed (exit {done.returncode}): {arguments}\n{(done.stdout + done.stderr)[-4000:]}"
+            )
         return done.stdout
 
     (source / module_file(_SYNTAX)).write_text(step("syntax", str(library), *_SYNTAX_IMPORTS), encoding="utf-8")
@@ -179,7 +198,7 @@ def module_file(module: str) -> Path:
 
 
 def build_order(source: Path) -> list[str]:
-    """The modules under `source`, each after those that it imports. Raises CoreBuildError on a cycle or an unknown import."""
+    """The modules under `source`, each after those that it imports; CoreBuildError where there is no such order."""
     imports: dict[str, list[str]] = {}
     for path in sorted(source.rglob("*.lean")):
         module = ".".join(path.relative_to(source).with_suffix("").parts)
@@ -189,6 +208,8 @@ def build_order(source: Path) -> list[str]:
     while len(order) < len(imports):
         ready = [m for m in imports if m not in order and all(needed in order for needed in imports[m])]
         if not ready:
-            raise CoreBuildError(f"Imports of the core library form a cycle or name no module: {sorted(imports.keys() - set(order))}")
+            raise CoreBuildError(
+                f"Imports of the core library form a cycle or name no module: {sorted(imports.keys() - set(order))}"
+            )
         order += ready
     return order

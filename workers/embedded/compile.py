@@ -1,7 +1,7 @@
-"""The two steps of building the core that need Lean's runtime, each a process of its own: it cannot be started twice in one.
+"""The two steps of building the core that start Lean's runtime, each a process of its own: it starts once in one.
 
-    python -m workers.embedded.compile syntax LIBRARY MODULE…     writes the syntax layer to stdout; it imports MODULE…
-    python -m workers.embedded.compile lean LIBRARY ARGUMENT…     is the `lean` command
+`python -m workers.embedded.compile syntax LIBRARY MODULE…` prints the syntax layer, which imports the modules;
+`python -m workers.embedded.compile lean LIBRARY ARGUMENT…` is the `lean` command.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
+
+from workers.embedded.syntax import generate
 
 
 def lean_command(library: Path, arguments: list[str]) -> int:
@@ -22,8 +24,6 @@ def main() -> int:
     step, library, *arguments = sys.argv[1:]
     if step == "lean":
         return lean_command(Path(library), arguments)
-    from workers.embedded.syntax import generate
-
     sys.stdout.buffer.write(generate(Path(library), imports=tuple(arguments)).encode())
     return 0
 

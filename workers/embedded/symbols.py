@@ -8,9 +8,12 @@ from __future__ import annotations
 import mmap
 import struct
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workers.embedded.errors import UnsupportedPlatformError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SHT_DYNSYM = 11
 _STT_OBJECT, _STT_FUNC = 1, 2
@@ -27,11 +30,12 @@ class Symbol:
 
 
 def read_symbols(library: Path) -> list[Symbol]:
-    """The symbols that `library` defines, in its own order. Raises UnsupportedPlatformError for anything but 64-bit ELF."""
+    """The symbols that `library` defines, in its order. Raises UnsupportedPlatformError for all but 64-bit ELF."""
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
         if image[:6] != b"\x7fELF\x02\x01":
             raise UnsupportedPlatformError(
-                f"{library} is not a 64-bit ELF library. The embedded Lean is built on Linux; elsewhere configure the community REPL."
+                f"{library} is not a 64-bit ELF library: the embedded Lean runs on Linux only. "
+                "Elsewhere configure the community REPL."
             )
         return _dynamic_symbols(image)
 
