@@ -1,5 +1,6 @@
 """Workers for tests: real processes with scripted REPLs, which need no Lean and misbehave on demand."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -32,6 +33,15 @@ def worker_environ(broker_url: str, queue: str, **overrides: str) -> dict[str, s
 def scripted_repls(under: int) -> list[psutil.Process]:
     """The scripted REPLs that descend from the process `under`."""
     return [child for child in psutil.Process(under).children(recursive=True) if is_repl(child)]
+
+
+def repl_groups(under: int) -> set[int]:
+    """Their process groups: one for each REPL, however many processes it takes to isolate it."""
+    groups = set()
+    for process in scripted_repls(under):
+        with contextlib.suppress(ProcessLookupError):
+            groups.add(os.getpgid(process.pid))
+    return groups
 
 
 def is_repl(process: psutil.Process) -> bool:

@@ -10,7 +10,7 @@ import tasks
 from producer.outcome import Outcome
 from producer.result import ImportStateResult, RunCodeResult, RunTacticsResult
 from tasks.redelivery.keys import QueueKeys
-from tests.machines import scripted_repls
+from tests.machines import repl_groups, scripted_repls
 from tests.waiting import wait_until
 
 TIMEOUT = 30
@@ -78,15 +78,13 @@ def test_bad_arguments_from_elsewhere_are_an_outcome_and_no_traceback(kwargs: di
 
 
 def test_an_operation_past_its_time_limit_ends_and_its_neighbour_does_not(celery_worker: CeleryTestWorker) -> None:
-    before = set(scripted_repls(celery_worker.container.process.pid))
+    pid = celery_worker.container.process.pid
+    before = repl_groups(pid)
     neighbour = tasks.run_code.delay("%sleep 2\n%say done")
     assert run_code("%hang", timeout_seconds=0.3).outcome is Outcome.TIMEOUT
     result = msgspec.convert(neighbour.get(timeout=TIMEOUT), RunCodeResult)
     assert [message.data for message in result.messages] == ["done"]
-    wait_until(
-        lambda: len(before - set(scripted_repls(celery_worker.container.process.pid))) == 1,
-        "one REPL of those before is gone, and the others are not",
-    )
+    wait_until(lambda: len(before - repl_groups(pid)) == 1, "one REPL of those before is gone, and no other")
 
 
 def test_an_operation_past_its_memory_limit_ends_alone() -> None:
