@@ -27,9 +27,10 @@ def health(reports: list[WorkerReport], machine: str) -> str:
 
 
 async def _reports() -> list[WorkerReport]:
-    redis = open_redis(load_settings().reply_url)
+    settings = load_settings()
+    redis = open_redis(settings.reply_url)
     try:
-        return await read_reports(redis)
+        return await read_reports(redis, settings.queue)
     finally:
         await redis.aclose()
 

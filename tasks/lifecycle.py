@@ -96,6 +96,7 @@ class Operations(bootsteps.StartStopStep):
                 os.kill(os.getpid(), signal.SIGTERM)
 
         return Reporter(
+            queue=load_settings().queue,
             worker=worker.hostname,
             machine=load_section("machine", MachineSettings).name,
             slots=worker.concurrency,

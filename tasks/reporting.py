@@ -39,6 +39,7 @@ class Reporter:
     def __init__(
         self,
         *,
+        queue: str,
         worker: str,
         machine: str,
         slots: int,
@@ -48,6 +49,7 @@ class Reporter:
         held: Callable[[], int],
         drain: Callable[[], None],
     ) -> None:
+        self._queue = queue
         self._worker = worker
         self._machine = machine
         self._slots = slots
@@ -64,7 +66,7 @@ class Reporter:
         try:
             while True:
                 try:
-                    ordered = await publish(redis, self.report())
+                    ordered = await publish(redis, self._queue, self.report())
                 except (RedisError, OSError) as error:
                     log = logger.debug if failing else logger.warning
                     log("cannot report to the controller, trying again until it works: %s", error)
@@ -103,6 +105,6 @@ class Reporter:
     async def _withdraw(self, redis: Redis) -> None:
         try:
             async with asyncio.timeout(_WITHDRAW_SECONDS):
-                await withdraw(redis, self._worker)
+                await withdraw(redis, self._queue, self._worker)
         except (RedisError, OSError, TimeoutError) as error:
             logger.debug("the last report stays until it expires: %s", error)

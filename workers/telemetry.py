@@ -21,14 +21,18 @@ REPORT_TTL_SECONDS = 20
 # Long enough for the slowest drain (the longest operation), short enough that no machine inherits an old order.
 DRAIN_TTL_SECONDS = 6 * 3600
 
-WORKERS = "leanfleet:workers"  # the set of worker names; those without a report are removed by whoever reads
 _BUCKETS_PER_OCTAVE = 2
 _FIRST_BUCKET_SECONDS = 0.001
 _LAST_BUCKET = 48  # beyond four hours
 
 
-def report_key(worker: str) -> str:
-    return f"leanfleet:worker:{worker}"
+def workers_key(queue: str) -> str:
+    """The set of names of the queue's workers; those without a report are removed by whoever reads."""
+    return f"leanfleet:workers:{queue}"
+
+
+def report_key(queue: str, worker: str) -> str:
+    return f"leanfleet:worker:{queue}:{worker}"
 
 
 def drain_key(machine: str) -> str:
@@ -136,32 +140,34 @@ class Meter:
         }
 
 
-async def publish(redis: Redis, report: WorkerReport) -> bool:
+async def publish(redis: Redis, queue: str, report: WorkerReport) -> bool:
     """Store the report; return whether the machine is ordered to drain. Raises what redis-py raises."""
     async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.set(report_key(report.worker), msgspec.json.encode(report), ex=REPORT_TTL_SECONDS)
-        pipeline.sadd(WORKERS, report.worker)
+        pipeline.set(report_key(queue, report.worker), msgspec.json.encode(report), ex=REPORT_TTL_SECONDS)
+        pipeline.sadd(workers_key(queue), report.worker)
         pipeline.exists(drain_key(report.machine))
         *_, drain = await pipeline.execute()
     return bool(drain)
 
 
-async def withdraw(redis: Redis, worker: str) -> None:
+async def withdraw(redis: Redis, queue: str, worker: str) -> None:
     """Forget a worker that ends in good order, so that nobody waits for its report to expire."""
     async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.delete(report_key(worker))
-        pipeline.srem(WORKERS, worker)
+        pipeline.delete(report_key(queue, worker))
+        pipeline.srem(workers_key(queue), worker)
         await pipeline.execute()
 
 
-async def read_reports(redis: Redis) -> list[WorkerReport]:
-    """The reports of all workers that live, in order of their names; reports of an unknown version are left out."""
-    names = sorted(name.decode() if isinstance(name, bytes) else name for name in await redis.smembers(WORKERS))
+async def read_reports(redis: Redis, queue: str) -> list[WorkerReport]:
+    """The reports of the queue's living workers, in order of their names; those of an unknown version are left out."""
+    names = sorted(
+        name.decode() if isinstance(name, bytes) else name for name in await redis.smembers(workers_key(queue))
+    )
     if not names:
         return []
-    texts = await redis.mget([report_key(name) for name in names])
+    texts = await redis.mget([report_key(queue, name) for name in names])
     if gone := [name for name, text in zip(names, texts, strict=True) if text is None]:
-        await redis.srem(WORKERS, *gone)
+        await redis.srem(workers_key(queue), *gone)
     reports = []
     for text in texts:
         try:

@@ -38,14 +38,14 @@ async def _drain(machines: list[str], *, wait: bool, timeout_seconds: float) -> 
     redis = open_redis(settings.reply_url)
     try:
         with broker_errors(settings.reply_url):
-            known = {report.machine for report in await read_reports(redis)}
+            known = {report.machine for report in await read_reports(redis, settings.queue)}
             if unknown := sorted(set(machines) - known):
                 there = ", ".join(sorted(known)) or "none"
                 raise InvalidInputError(f"no worker reports from {unknown[0]!r}; those that do: {there}")
             for machine in machines:
                 await order_drain(redis, machine)
             deadline = time.monotonic() + timeout_seconds if timeout_seconds else None
-            while wait and (busy := _busy(await read_reports(redis), machines)):
+            while wait and (busy := _busy(await read_reports(redis, settings.queue), machines)):
                 if deadline is not None and time.monotonic() > deadline:
                     typer.echo(f"not drained: {', '.join(busy)}", err=True)
                     return 1

@@ -139,6 +139,7 @@ class Observer:
         """`redis` is where replies and reports are: `settings.reply_url`. The caller closes it."""
         self._redis = redis
         self._url = settings.reply_url
+        self._name = settings.queue
         self._own: Redis | None = None
         scheme = urlsplit(settings.broker_url).scheme
         if scheme in ("amqp", "amqps"):
@@ -153,7 +154,7 @@ class Observer:
         """Raise BrokerUnavailableError when it cannot be seen."""
         queued, in_flight, samples = await self._queue.read()
         with broker_errors(self._url):
-            reports = await read_reports(self._redis)
+            reports = await read_reports(self._redis, self._name)
         return Sight(queued=queued, in_flight=in_flight, samples=samples, reports=tuple(reports))
 
     async def close(self) -> None:
