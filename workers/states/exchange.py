@@ -47,6 +47,7 @@ async def handed(path: Path, folder: Path | None) -> AsyncIterator[Path]:
 
 def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as reading, target.open("xb") as writing:  # x: never through a link that is there already
+        os.fchmod(writing.fileno(), 0o644)  # the REPL may run as another user, and the folder is its own
         shutil.copyfileobj(reading, writing)
 
 

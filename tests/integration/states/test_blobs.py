@@ -82,6 +82,15 @@ async def test_an_exported_state_is_restored_elsewhere_from_its_blob(start: Star
         assert going_on.tactics[1].outcome is Outcome.LEAN_ERROR
 
 
+async def test_nothing_is_left_in_the_folder_that_a_repl_shares_with_its_worker(start: Start) -> None:
+    async with start() as here, start(dear=True) as there:
+        assert (await imported(there, await exported(here))).restored is Restored.BLOB
+        for worker in (here, there):
+            async with worker.pool.lease() as repl:
+                assert repl.folder is not None
+                assert not list(repl.folder.glob("state-*"))
+
+
 async def test_the_steps_after_a_blob_are_run_again(start: Start) -> None:
     async with start() as here, start(dear=True) as there:
         state = await exported(here)
