@@ -29,11 +29,23 @@ class TaskMessage(NamedTuple):
     body: bytes
 
 
-class CallHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a worker must know of the call besides the operation. Times are unix seconds on the producer's clock."""
+class BatchPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Which answer of which batch this is to become: it is kept for whoever asks for the batch, by its place."""
 
-    reply_to: str
+    id: str
+    attempt: int
+    place: int
+
+
+class CallHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a worker must know of the call besides the operation. Times are unix seconds on the producer's clock.
+
+    The reply goes to the producer `reply_to` or, with a `batch`, to that.
+    """
+
     enqueued_at: float
+    reply_to: str = ""
+    batch: BatchPlace | None = None
     deadline: float | None = None
     v: int = VERSION
 

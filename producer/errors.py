@@ -75,6 +75,10 @@ class ClientClosedError(LeanFleetError):
     """The client was closed while calls were waiting, or used after it was closed."""
 
 
+class BatchError(LeanFleetError):
+    """A batch cannot do this: it is unknown, still running, or has nothing to run again."""
+
+
 class StoreError(LeanFleetError):
     """Something is wrong with the store or with what is in it."""
 

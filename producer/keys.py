@@ -12,3 +12,17 @@ REVOKED_TTL_SECONDS = 3600
 def reply_key(producer_id: str) -> str:
     """The list on which one producer's replies arrive."""
     return f"leanfleet:reply:{producer_id}"
+
+
+# Where the answers of one attempt of a batch wait until somebody moves them to the store: a hash, place → reply. While
+# it has the field OPEN answers are taken; without it (cancelled, settled, or lost with the server) they are dropped, and
+# what was not begun is not begun.
+OPEN = "open"
+PUBLISHED = "published"  # the field that says how many of the attempt's messages are in the queue
+# From submission on. A batch that nobody looked after for so long has lost the answers that were not moved.
+BATCH_TTL_SECONDS = 30 * 24 * 3600
+
+
+def batch_key(batch_id: str, attempt: int) -> str:
+    """The hash in which the answers of one attempt of a batch arrive."""
+    return f"leanfleet:batch:{batch_id}:{attempt}"

@@ -64,7 +64,7 @@ class OperationTask(Task[Any, Any]):
         delivery = Delivery.from_request(self.kind, vars(self.request))
         call = delivery.call
         try:
-            if runtime.is_revoked(delivery.id):
+            if runtime.is_revoked(delivery):
                 return "revoked"
             operation: AnyOperation | None = None
             if call is not None and call.deadline is not None and call.deadline < time.time():

@@ -10,16 +10,26 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from producer.backoff import Outage
-from producer.keys import REPLY_TTL_SECONDS, reply_key
+from producer.envelope import CallHeader
+from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
 
 logger = logging.getLogger(__name__)
 
 # One round trip's worth at most; a larger one would hold up the server and this worker's loop.
 _MAX_BATCH = 256
 
+# KEYS answers; ARGV open, place, reply, place, reply… The first answer counts, and none once the attempt was closed.
+_PUT = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local stored = 0
+for index = 2, #ARGV, 2 do stored = stored + redis.call('HSETNX', KEYS[1], ARGV[index], ARGV[index + 1]) end
+return stored
+"""
+
 
 class _Pending(NamedTuple):
     key: str
+    place: int | None  # in a batch; None: for a producer
     data: bytes
     stored: asyncio.Future[None]
 
@@ -33,13 +43,17 @@ class ReplySender:
         self._wake = asyncio.Event()
         self._outage = Outage("sending replies", logger)
 
-    async def send(self, producer_id: str, data: bytes) -> None:
-        """Return when the reply is stored; while the server is away, that is when it is back.
+    async def send(self, call: CallHeader, data: bytes) -> None:
+        """Return when the reply is stored where the call wants it; while the server is away, that is when it is back.
 
         Cancelling gives up waiting; the reply may still be sent.
         """
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Pending(reply_key(producer_id), data, stored))
+        if call.batch is None:
+            self._pending.append(_Pending(reply_key(call.reply_to), None, data, stored))
+        else:
+            key = batch_key(call.batch.id, call.batch.attempt)
+            self._pending.append(_Pending(key, call.batch.place, data, stored))
         self._wake.set()
         await stored
 
@@ -79,17 +93,24 @@ class ReplySender:
 
     async def _store(self, batch: list[_Pending]) -> dict[str, ResponseError]:
         """Store all; returns the keys that refuse replies for ever. Raises when trying again can help."""
-        by_key: dict[str, list[bytes]] = {}
+        by_key: dict[str, list[_Pending]] = {}
         for each in batch:
-            by_key.setdefault(each.key, []).append(each.data)
+            by_key.setdefault(each.key, []).append(each)
+        asked: list[str] = []  # the key of each command
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key, replies in by_key.items():
-                pipeline.rpush(key, *replies)
-                pipeline.expire(key, REPLY_TTL_SECONDS)
+                if replies[0].place is None:
+                    pipeline.rpush(key, *(each.data for each in replies))
+                    pipeline.expire(key, REPLY_TTL_SECONDS)
+                    asked += [key, key]
+                else:
+                    arguments = [argument for each in replies for argument in (str(each.place), each.data)]
+                    pipeline.eval(_PUT, 1, key, OPEN, *arguments)
+                    asked.append(key)
             answers = await pipeline.execute(raise_on_error=False)
         refused = {}
-        for key, answer in zip(by_key, answers[::2], strict=True):
-            if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
+        for key, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
                 refused[key] = answer
             elif isinstance(answer, Exception):
                 raise answer

@@ -18,10 +18,12 @@ from redis.exceptions import RedisError
 from producer.backoff import Outage
 from producer.connection import open_redis
 from producer.errors import LeanFleetError, PoolClosedError
+from producer.keys import batch_key
 from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
 from producer.result import AnyResult
+from tasks.batches import Batches
 from tasks.delivery import Delivery
 from tasks.redelivery.dead import DeadLetter, bury
 from tasks.redelivery.poison import Bounces, Deaths, too_many_deaths, too_many_losses
@@ -61,11 +63,9 @@ class _Parts(NamedTuple):
     engine: Engine
     replies: ReplySender
     revoked: Revocations
+    batches: Batches
     deaths: Deaths
     redis: Redis
-
-
-_Work = Callable[[_Parts], Coroutine[Any, Any, AnyResult]]
 
 
 class Runtime:
@@ -86,7 +86,7 @@ class Runtime:
         self._thread = threading.Thread(target=self._run, name="leanfleet-loop", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._running: set[asyncio.Task[AnyResult]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._turned_at = time.monotonic()
         self._parts: _Parts | None = None
@@ -131,8 +131,14 @@ class Runtime:
     def is_responsive(self) -> bool:
         return time.monotonic() - self._turned_at < _RESPONSIVE_SECONDS
 
-    def is_revoked(self, call_id: str) -> bool:
-        return self._parts is not None and call_id in self._parts.revoked
+    def is_revoked(self, delivery: Delivery) -> bool:
+        """Whether nobody wants the answer any more: its producer withdrew the call, or its batch was closed."""
+        if self._parts is None:
+            return False
+        if delivery.call is None or delivery.call.batch is None:
+            return delivery.id in self._parts.revoked
+        key = batch_key(delivery.call.batch.id, delivery.call.batch.attempt)
+        return not self._await(lambda parts: parts.batches.is_open(key))
 
     def execute(self, operation: AnyOperation, delivery: Delivery) -> AnyResult:
         """Carry out the operation; when this returns, the reply is stored where its caller will find it.
@@ -147,7 +153,7 @@ class Runtime:
         """Store a reply without running anything. Raises as `execute` does."""
         return self._await(lambda parts: self._answer(parts, result, delivery))
 
-    def _await(self, work: _Work) -> AnyResult:
+    def _await(self, work: Callable[[_Parts], Coroutine[Any, Any, T]]) -> T:
         if self._closing or self._loop is None or self._parts is None:
             raise ReleasedError("the worker is ending")
         coroutine = self._tracked(self._parts, work)
@@ -178,7 +184,7 @@ class Runtime:
         with self._idle:
             self._idle.wait_for(lambda: self._waiting == 0)
 
-    async def _tracked(self, parts: _Parts, work: _Work) -> AnyResult:
+    async def _tracked(self, parts: _Parts, work: Callable[[_Parts], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.create_task(work(parts))
         self._running.add(task)
         try:
@@ -223,7 +229,7 @@ class Runtime:
             background += [asyncio.create_task(work()) for work in self._beside]
             stack.push_async_callback(_cancelled, background)
             engine = await stack.enter_async_context(self._open_engine())
-            self._parts = _Parts(engine, replies, revoked, Deaths(redis), redis)
+            self._parts = _Parts(engine, replies, revoked, Batches(redis), Deaths(redis), redis)
             self._started.set_result(None)
             await self._stopping.wait()
             self._cancel_all()
@@ -291,7 +297,7 @@ class Runtime:
     async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery) -> AnyResult:
         result = msgspec.structs.replace(result, worker=delivery.worker, attempt=delivery.attempt)
         if delivery.call is not None:
-            await parts.replies.send(delivery.call.reply_to, encode_reply(Reply(call_id=delivery.id, result=result)))
+            await parts.replies.send(delivery.call, encode_reply(Reply(call_id=delivery.id, result=result)))
         return result
 
 
