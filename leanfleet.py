@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from producer import *  # noqa: F403 - `producer.__all__` is the public API
-from producer import LeanFleetError, Settings, __all__, __version__  # noqa: F401
+from producer.api import *  # noqa: F403 - its `__all__` is the public API
+from producer.api import LeanFleetError, Settings, __all__, __version__  # noqa: F401
 
 if TYPE_CHECKING:
     import typer

@@ -1,0 +1,83 @@
+"""The public API: what `leanfleet` re-exports.
+
+Apart from the package itself, so that a part of it can be had without the client: every REPL process loads the errors.
+"""
+
+import logging
+
+from producer.call import Call
+from producer.client import Client, Finished, connect
+from producer.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ClientClosedError,
+    InvalidInputError,
+    InvalidTextError,
+    LeanFleetError,
+    SettingsError,
+    StoreError,
+    WireError,
+)
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.outcome import Outcome
+from producer.result import (
+    AnyResult,
+    ExportStateResult,
+    ImportStateResult,
+    Message,
+    Position,
+    Restored,
+    RunCodeResult,
+    RunTacticsResult,
+    Sorry,
+    TacticResult,
+    Timing,
+)
+from producer.settings import Settings, load_settings
+from producer.state import StateRef
+from producer.sync import SyncClient, connect_sync
+from producer.testing import ScriptedClient
+from producer.version import __version__
+
+# A library is silent unless its user configures logging.
+logging.getLogger("leanfleet").addHandler(logging.NullHandler())
+
+__all__ = [
+    "AnyOperation",
+    "AnyResult",
+    "BrokerRefusedError",
+    "BrokerUnavailableError",
+    "Call",
+    "Client",
+    "ClientClosedError",
+    "ExportState",
+    "ExportStateResult",
+    "Finished",
+    "ImportState",
+    "ImportStateResult",
+    "InvalidInputError",
+    "InvalidTextError",
+    "LeanFleetError",
+    "Message",
+    "Outcome",
+    "Position",
+    "Restored",
+    "RunCode",
+    "RunCodeResult",
+    "RunTactics",
+    "RunTacticsResult",
+    "ScriptedClient",
+    "Settings",
+    "SettingsError",
+    "Sorry",
+    "StateRef",
+    "StoreError",
+    "SyncClient",
+    "TacticResult",
+    "Timing",
+    "WireError",
+    "__version__",
+    "connect",
+    "connect_sync",
+    "load_settings",
+]
