@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.isolation import landlock, seccomp
+from workers.isolation.cgroup import find_cgroup
 
 # Users for REPLs alone, far above those of people, packages and systemd's dynamic users.
 FIRST_USER = 1 << 30
@@ -29,6 +30,8 @@ class Capabilities:
     bubblewrap_flaw: str = ""
     landlock_abi: int = 0
     seccomp_flaw: str = ""
+    cgroup: str = ""  # a control group that the worker may divide
+    cgroup_flaw: str = ""
 
 
 def probe() -> Capabilities:
@@ -40,15 +43,19 @@ def probe() -> Capabilities:
             user_flaw="only done on Linux",
             bubblewrap_flaw="only on Linux",
             seccomp_flaw="only on Linux",
+            cgroup_flaw="only on Linux",
         )
     bubblewrap, flaw = _find_bubblewrap()
     machine = platform.machine()
+    group = find_cgroup()
     return Capabilities(
         is_root=os.geteuid() == 0,
         user_flaw=_user_flaw(),
         bubblewrap=bubblewrap,
         bubblewrap_flaw=flaw,
         landlock_abi=landlock.abi_version(),
+        cgroup=group.folder,
+        cgroup_flaw=group.flaw,
         seccomp_flaw="" if seccomp.is_supported(machine) else f"no filter for this kernel and machine ({machine})",
     )
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workers.isolation.capabilities import FIRST_USER, USERS
+from workers.isolation.cgroup import Cgroups
 from workers.isolation.environment import at_home, passed_on
 from workers.isolation.fence import Fence
 from workers.launch import Launch
@@ -43,10 +44,11 @@ class Enclosures:
 
         Raises:
             SettingsError: `variables` names one that may hold the fleet's credentials.
-            OSError: the folder cannot be made.
+            OSError: the folder cannot be made, or the control group not divided.
         """
         self.fence = fence
         self._environment = passed_on(os.environ if environ is None else environ, variables)
+        self._cgroups = Cgroups(fence.cgroup, fence.policy.limits) if fence.cgroup else None
         self._root = Path(tempfile.mkdtemp(prefix="leanfleet-repls-", dir=parent))
         self._root.chmod(0o711)  # a REPL's own user must pass through, and see no other's folder
         self._users = itertools.cycle(range(_PER_WORKER))
@@ -62,25 +64,31 @@ class Enclosures:
         Raises:
             OSError: there is no room for its folder.
         """
-        folder = Path(tempfile.mkdtemp(dir=self._root))
-        try:
+        with contextlib.ExitStack() as stack:
+            folder = Path(tempfile.mkdtemp(dir=self._root))
+            stack.callback(remove_tree, folder)
             user = FIRST_USER + (os.getpid() * _PER_WORKER + next(self._users)) % USERS
             if self.fence.changes_user:
                 os.chown(folder, user, user)
+            command = self.fence.command(
+                launch.command, folder=folder, directory=launch.directory, user=user, tasks=_tasks()
+            )
+            if self._cgroups is not None:
+                group = self._cgroups.new(folder.name)
+                stack.callback(self._cgroups.remove, group)
+                command = self._cgroups.command(group, command)
             yield replace(
                 launch,
-                command=self.fence.command(
-                    launch.command, folder=folder, directory=launch.directory, user=user, tasks=_tasks()
-                ),
+                command=command,
                 environment=at_home({**self._environment, **passed_on(launch.environment)}, folder),
                 folder=folder,
                 folder_limit_bytes=self.fence.policy.limits.folder_bytes,
             )
-        finally:
-            remove_tree(folder)
 
     def close(self) -> None:
         """Delete the folder of folders. Blocks."""
+        if self._cgroups is not None:
+            self._cgroups.close()
         remove_tree(self._root)
 
 

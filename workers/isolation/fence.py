@@ -43,6 +43,7 @@ class Fence:
     landlock: bool = False
     seccomp: bool = False
     changes_user: bool = False
+    cgroup: str = ""  # the group to divide; empty: limits are per process
     restricts: bool = True  # False: nothing but the environment and the descriptors
 
     @property
@@ -154,6 +155,8 @@ def plan(capabilities: Capabilities, policy: Policy) -> Fence:
     seccomp = not capabilities.seccomp_flaw
     user_flaw = capabilities.user_flaw or _unreadable(policy, in_namespace=bool(bwrap))
     changes_user = not user_flaw
+    # A process in another group than CRIU's is dumped with its group, which must then be made again.
+    cgroup = "" if policy.freezable else capabilities.cgroup
     no_landlock = "this kernel or container has no Landlock (Linux 5.13)"
 
     def guard(name: str, *means: tuple[object, str], flaw: str, essential: bool = False) -> Guard:
@@ -206,17 +209,21 @@ def plan(capabilities: Capabilities, policy: Policy) -> Fence:
         ),
         Guard(name="no new privileges", means=("no-new-privileges, no capabilities",), essential=True),
         guard(
-            "memory", (policy.limits.memory_bytes, "RLIMIT_DATA and RLIMIT_AS; the pool watches"), flaw="no limit set"
+            "memory",
+            (policy.limits.memory_bytes and cgroup, "a control group, for all of its processes together"),
+            (policy.limits.memory_bytes, "RLIMIT_DATA and RLIMIT_AS; the pool watches"),
+            flaw="no limit set",
         ),
         guard(
             "processes",
+            (policy.limits.processes and cgroup, "a control group"),
             (policy.limits.processes and changes_user, "RLIMIT_NPROC, counted for its own user"),
             (policy.limits.processes and bwrap and not capabilities.is_root, "RLIMIT_NPROC, counted in its namespace"),
             (
                 policy.limits.processes and not capabilities.is_root and not bwrap and not changes_user,
                 "RLIMIT_NPROC, shared with the worker's other processes",
             ),
-            flaw="the kernel sets root no limit" if capabilities.is_root else "no limit set",
+            flaw=f"RLIMIT_NPROC binds no root; {capabilities.cgroup_flaw}" if capabilities.is_root else "no limit set",
         ),
         guard(
             "file size", (policy.limits.file_bytes, "RLIMIT_FSIZE; the private folder is watched"), flaw="no limit set"
@@ -240,6 +247,7 @@ def plan(capabilities: Capabilities, policy: Policy) -> Fence:
         landlock=landlock,
         seccomp=seccomp,
         changes_user=changes_user,
+        cgroup=cgroup,
     )
 
 

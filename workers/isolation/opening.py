@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,8 @@ def open_isolation(settings: WorkerSettings, project: LeanProject) -> Iterator[I
 def weaker(capabilities: Capabilities, reason: str) -> Capabilities | None:
     """The same machine without the one of its means that fails most often; None when it has none left."""
     failed = f"it was tried and failed: {reason}"
+    if capabilities.cgroup:
+        return replace(capabilities, cgroup="", cgroup_flaw=failed)
     if capabilities.bubblewrap:
         return replace(capabilities, bubblewrap="", bubblewrap_flaw=failed)
     if not capabilities.user_flaw:
@@ -94,12 +96,11 @@ def _try(fence: Fence, project: LeanProject) -> str:
     program = shutil.which(project.command[0], path=os.environ.get("PATH")) or project.command[0]
     if "/" in project.command[0]:
         program = str(Path(project.directory or "/", project.command[0]))
-    enclosures = Enclosures(fence)
     trial = Launch(
         command=(os.path.realpath(sys.executable), "-I", "-S", "-c", _TRIAL, program), directory=project.directory
     )
     try:
-        with enclosures(trial) as launch:
+        with closing(Enclosures(fence)) as enclosures, enclosures(trial) as launch:
             done = subprocess.run(
                 launch.argv(-1),
                 stdin=subprocess.DEVNULL,
@@ -111,8 +112,6 @@ def _try(fence: Fence, project: LeanProject) -> str:
             )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    finally:
-        enclosures.close()
     if done.returncode == 0:
         return ""
     said = done.stderr.decode(errors="replace").strip().splitlines()

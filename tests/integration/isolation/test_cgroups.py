@@ -1,0 +1,55 @@
+"""Control groups on the real kernel, as far as this machine gives us any."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import wait_until
+from workers.isolation.cgroup import Cgroups
+from workers.isolation.policy import Limits
+
+
+@pytest.fixture
+def groups() -> Iterator[Cgroups]:
+    """Below the root of whatever version 2 tree there is; without controllers, which version 1 may have taken."""
+    if sys.platform != "linux":
+        pytest.skip("control groups are Linux's")
+    roots = [
+        words[1]
+        for line in Path("/proc/self/mounts").read_text().splitlines()
+        if (words := line.split())[2] == "cgroup2"
+    ]
+    if not roots or not os.access(roots[0], os.W_OK):
+        pytest.skip("there is no cgroup v2 that these tests may write to")
+    try:
+        opened = Cgroups(roots[0], Limits(), controllers=())
+    except OSError as error:
+        pytest.skip(f"this machine's cgroup v2 cannot be divided: {error}")
+    yield opened
+    opened.close()
+    assert not opened._root.exists()
+
+
+def test_a_command_runs_inside_of_its_group(groups: Cgroups) -> None:
+    group = groups.new("one")
+    done = subprocess.run(
+        groups.command(group, ("/bin/cat", "/proc/self/cgroup")), capture_output=True, text=True, check=True
+    )
+    assert f"/{group.parent.name}/one\n" in done.stdout
+    groups.remove(group)
+    assert not group.exists()
+
+
+def test_removing_a_group_kills_who_escaped_into_a_session(groups: Cgroups) -> None:
+    group = groups.new("two")
+    escape = "import os, time\nos.setsid() if os.fork() == 0 else os._exit(0)\ntime.sleep(60)"
+    subprocess.run(groups.command(group, (sys.executable, "-I", "-S", "-c", escape)), check=True)
+    (escaped,) = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    wait_until(lambda: os.getsid(escaped) == escaped, "it has a session of its own")
+    groups.remove(group)
+    assert not group.exists()
+    wait_until(lambda: not Path(f"/proc/{escaped}").exists(), "it is dead")
