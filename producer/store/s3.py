@@ -67,7 +67,7 @@ class S3Backend(Backend):
             raise StoreUnavailableError(f"{self._where} did not answer within {self._timeout_seconds:g} s") from error
         except FileNotFoundError as error:
             if "NoSuchBucket" in str(error):
-                raise StoreUnavailableError(f"there is no {self._where}: create it, or correct store_url") from error
+                raise self._no_bucket() from error
             raise BlobMissingError(f"no such object in {self._where}: {_first_line(error)}") from error
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
             raise _ExistsError from error
@@ -77,7 +77,12 @@ class S3Backend(Backend):
                 f"or the machine's role) and their rights: {_first_line(error)}"
             ) from error
         except _OBSTORE_ERRORS as error:
+            if "NoSuchBucket" in str(error):
+                raise self._no_bucket() from error
             raise StoreUnavailableError(f"cannot reach {self._where}: {_first_line(error)}") from error
+
+    def _no_bucket(self) -> StoreUnavailableError:
+        return StoreUnavailableError(f"there is no {self._where}: create it, or correct store_url")
 
     async def read(self, name: str) -> bytes:
         async def work() -> bytes:

@@ -20,11 +20,11 @@ from tasks.redelivery.settings import RedeliverySettings
 from tasks.requirements import REDIS_SCHEMES, Finding, Level, check_brokers, installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey
 from workers.settings import WorkerSettings
+from workers.states.signing import Signer
 
 ALL_FINE = 0
 SOMETHING_MISSING = 1
 _TRIAL = RunCode(code="theorem leanfleet_doctor : True := True.intro", timeout_seconds=60)
-_NO_SUCH_BLOB = "0" * 64
 _STYLES = {Level.FINE: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.ERROR: ("missing", "red")}
 
 
@@ -54,7 +54,7 @@ async def examine() -> list[Finding]:
     except LeanFleetError as error:
         return [*findings, Finding(level=Level.ERROR, subject="settings", found="wrong", advice=error.message)]
     findings += await _look("broker", lambda: _broker(settings))
-    findings += await _look("store", lambda: _store(settings))
+    findings += await _look("store", lambda: _store(settings, worker))
     findings += await _look("Lean", lambda: _lean(settings, worker))
     findings += await _look("isolation", lambda: _isolation(worker))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
@@ -99,7 +99,7 @@ def _amqp(url: str) -> Finding:
     return Finding(level=Level.FINE, subject="broker", found=found)
 
 
-async def _store(settings: Settings) -> list[Finding]:
+async def _store(settings: Settings, worker: WorkerSettings) -> list[Finding]:
     if not settings.store_url:
         return [
             Finding(
@@ -110,8 +110,18 @@ async def _store(settings: Settings) -> list[Finding]:
             )
         ]
     async with open_store(settings) as store:
-        await store.exists(_NO_SUCH_BLOB)
-        return [Finding(level=Level.FINE, subject="store", found=f"{store.url} answers")]
+        await store.check()
+        found = [Finding(level=Level.FINE, subject="store", found=f"{store.url} answers")]
+    if not Signer(worker.blob_keys).can_sign:
+        found.append(
+            Finding(
+                level=Level.WARNING,
+                subject="signing key",
+                found="none is configured",
+                advice="workers neither store nor load pickled states: set LEANFLEET_WORKER_BLOB_KEYS on all of them",
+            )
+        )
+    return found
 
 
 async def _lean(settings: Settings, worker: WorkerSettings) -> list[Finding]:

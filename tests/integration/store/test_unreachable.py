@@ -39,6 +39,8 @@ async def test_a_bucket_that_does_not_exist_is_unavailable_and_not_merely_empty(
     async with open_store(msgspec.structs.replace(s3_settings, store_url="s3://no-such-bucket/x")) as store:
         with pytest.raises(StoreUnavailableError, match="no bucket no-such-bucket"):
             await store.get("0" * 64)
+        with pytest.raises(StoreUnavailableError, match="no bucket no-such-bucket"):
+            await store.check()
 
 
 async def test_a_wrong_secret_is_refused_with_where_to_look(
