@@ -2,10 +2,17 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
+
+# How fast an example runs says nothing on a shared machine.
+hypothesis.settings.register_profile(
+    "leanfleet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=200
+)
+hypothesis.settings.load_profile("leanfleet")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

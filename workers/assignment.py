@@ -58,7 +58,7 @@ class PoolView:
     spares: int
     processes: tuple[ProcessView, ...] = ()
     waiters: tuple[WaiterView, ...] = ()  # in the order in which they came
-    headers: tuple[str, ...] = ()  # that have been imported here, the most recently asked for first
+    headers: tuple[str, ...] = ()  # that can be imported, as was seen here; the most recently asked for first
     held: frozenset[str] = frozenset()  # headers whose starts fail: not to be started now
     start_seconds: float = 1.0  # how long a start takes here, imports included
 

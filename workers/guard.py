@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from workers.launch import scrubbed
+
 _WATCHMAN = Path(__file__).with_name("watchman.py")
 _CLOSE_SECONDS = 5.0
 
@@ -55,7 +57,7 @@ class Guard:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 cwd="/",
-                env={},
+                env=scrubbed(os.environ),
                 start_new_session=True,
             )
             for group in self._groups:

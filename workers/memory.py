@@ -5,10 +5,12 @@ not: a REPL maps gigabytes of compiled modules that all REPLs share and that the
 system does not tell them apart (macOS) the resident size is taken.
 """
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 RESCAN_SECONDS = 0.5
 
@@ -35,6 +37,32 @@ class GroupMemory:
             self._members = _scan()
             self._scanned_at = now
         return sum(map(process_bytes, self._members.get(group) or (group,)))
+
+
+def machine_bytes() -> int:
+    """The memory that this process and its children may fill: the machine's, or less where a cgroup limits it."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([physical, *_cgroup_limits(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))])
+
+
+def _cgroup_limits(membership: Path, mounted: Path) -> Iterator[int]:
+    """The memory limits of our cgroup and of those above it, in version 2 or 1 of the kernel's interface."""
+    try:
+        lines = membership.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        root, name = (mounted, "memory.max") if not controllers else (mounted / "memory", "memory.limit_in_bytes")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            # In a container its own group is mounted as the root, whatever path it has outside.
+            with contextlib.suppress(OSError, ValueError):
+                yield int((folder / name).read_text(encoding="ascii"))
+            if folder == root:
+                break
 
 
 def _scan_proc() -> dict[int, tuple[int, ...]]:

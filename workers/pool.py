@@ -32,7 +32,7 @@ from workers.backoff import backoff_seconds
 from workers.guard import Guard
 from workers.launch import Isolation, Launch, no_isolation
 from workers.lru import LRU
-from workers.memory import GroupMemory
+from workers.memory import GroupMemory, machine_bytes
 from workers.process import AsyncLeanREPLProcess
 from workers.project import LeanProject
 from workers.protocol import get_adapter
@@ -50,6 +50,10 @@ BAD_HEADER_SECONDS = 60.0
 MEMORY_CHECK_SECONDS = 1.0
 # A killed process ends in milliseconds, unless it hangs in the kernel: on a dead network file system, say.
 REAP_SECONDS = 30.0
+# Where the settings do not say when a REPL has grown too large: its share of this much of the machine's memory, so that
+# all of them together leave room for an operation that needs more, and for the compiled modules that they map.
+RECYCLE_SHARE = 0.5
+MOST_RECYCLE_BYTES = 3 * 1024**3
 # Limits on age and use are drawn from this much below them, so that REPLs that started together do not end together.
 RECYCLE_JITTER = 0.2
 
@@ -266,6 +270,9 @@ class AsyncLeanREPLPool:
             data_limit_bytes=self.settings.data_limit_bytes,
         )
         self._isolation = isolation
+        self._recycle_bytes = self.settings.recycle_memory_bytes or min(
+            MOST_RECYCLE_BYTES, int(machine_bytes() * RECYCLE_SHARE / (self.size + self.settings.spares))
+        )
         self._rng = rng if rng is not None else random.Random()  # noqa: S311 - jitter is no secret
         self._guard = Guard()
         self._memory = GroupMemory()
@@ -421,7 +428,8 @@ class AsyncLeanREPLPool:
             id=self._next_id(), header=header, prefer=prefer, future=asyncio.get_running_loop().create_future()
         )
         self._waiters[waiter.id] = waiter
-        self._rebalance()
+        if self._matters(waiter):
+            self._rebalance()
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -474,7 +482,7 @@ class AsyncLeanREPLPool:
         if now - member.memory_checked_at >= MEMORY_CHECK_SECONDS:
             member.memory_checked_at = now
             member.memory_bytes = process.used_bytes
-        if member.memory_bytes > self.settings.recycle_memory_bytes:
+        if member.memory_bytes > self._recycle_bytes:
             return Retirement.MEMORY
         if member.uses >= member.most_uses:
             return Retirement.USES
@@ -503,7 +511,7 @@ class AsyncLeanREPLPool:
             return
         now = time.monotonic()
         self._give_up(now)
-        waiters = [waiter for waiter in self._waiters.values() if not waiter.future.done()]
+        waiters = self._first_waiters()
         plan = assign(
             PoolView(
                 size=self.size,
@@ -512,7 +520,7 @@ class AsyncLeanREPLPool:
                 waiters=tuple(
                     WaiterView(id=w.id, header=w.header, prefer=w.prefer, waited_seconds=now - w.since) for w in waiters
                 ),
-                headers=tuple(reversed(tuple(self._headers))),
+                headers=self._known_headers(),
                 held=frozenset(header for header, failed in self._failures.items() if failed.held_until > now),
                 start_seconds=self._start_seconds,
             )
@@ -524,8 +532,27 @@ class AsyncLeanREPLPool:
             waiter.future.set_result(self._grant(self._members[number], waiter.since, waiter.prefer))
         for header in plan.starts:
             self._start(header)
-        self._stop_timer()
-        self._wake_at(now)
+        self._wake_at(now, waiters)
+
+    def _first_waiters(self) -> list[_Waiter]:
+        """Those who can matter to a plan, in order: no header is granted or started more than `size` times at once."""
+        ahead: Counter[str] = Counter()
+        first = []
+        for waiter in self._waiters.values():
+            if not waiter.future.done() and ahead[waiter.header] < self.size:
+                ahead[waiter.header] += 1
+                first.append(waiter)
+        return first
+
+    def _known_headers(self) -> tuple[str, ...]:
+        """Headers that can be imported, by when they were asked for; forgotten ones that a REPL still has come last."""
+        had = (member.header for member in self._members.values() if member.status is not Status.STARTING)
+        return tuple(dict.fromkeys((*reversed(tuple(self._headers)), *had)))
+
+    def _matters(self, new: _Waiter) -> bool:
+        """Whether a waiter who has just come can change what is to be done; see `_first_waiters`."""
+        alike = (w for w in self._waiters.values() if w.header == new.header and not w.future.done())
+        return sum(1 for _ in alike) <= self.size
 
     def _give_up(self, now: float) -> None:
         """Answer those who have waited long enough for a REPL that does not come up."""
@@ -544,10 +571,11 @@ class AsyncLeanREPLPool:
                 )
             )
 
-    def _wake_at(self, now: float) -> None:
+    def _wake_at(self, now: float, waiters: list[_Waiter]) -> None:
         """Set the timer for the next moment at which time alone changes what is to be done."""
+        self._stop_timer()
         moments = [failed.held_until for failed in self._failures.values()]
-        for waiter in self._waiters.values():
+        for waiter in waiters:
             moments.append(waiter.since + self._start_seconds)
             moments.append(waiter.since + self.settings.start_patience_seconds)
         if (moment := min((m for m in moments if m > now), default=None)) is not None:
@@ -632,7 +660,8 @@ class AsyncLeanREPLPool:
         self._drop(member, "header_failed")
         if self._state != "open":
             return
-        log.info("a header cannot be imported: %s", error)
+        configured = member.header == _normal(self.settings.header)
+        log.log(logging.ERROR if configured else logging.INFO, "a header cannot be imported: %s", error)
         self._bad_headers[member.header] = (error.message, time.monotonic() + BAD_HEADER_SECONDS)
         self._headers.pop(member.header, None)
         for waiter in self._waiters.values():

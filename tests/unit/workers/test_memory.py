@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import wait_until
-from workers.memory import GroupMemory
+from workers.memory import GroupMemory, _cgroup_limits, machine_bytes
 
 MIB = 1024**2
 
@@ -73,3 +73,35 @@ def test_a_group_that_is_gone_holds_nothing() -> None:
     with group(ALLOCATE, "1") as pid:
         pass
     wait_until(lambda: GroupMemory().used_bytes(pid) == 0, "nothing is left of the group")
+
+
+def test_the_machine_has_the_memory_that_it_has() -> None:
+    assert 0 < machine_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("membership", "file", "limit"),
+    [
+        pytest.param("0::/pod/worker\n", "pod/memory.max", 5 * MIB, id="version 2, a group above sets the limit"),
+        pytest.param("0::/outside/path\n", "memory.max", 6 * MIB, id="version 2 in a container"),
+        pytest.param(
+            "5:cpu:/x\n9:memory:/docker/a\n",
+            "memory/docker/a/memory.limit_in_bytes",
+            7 * MIB,
+            id="version 1",
+        ),
+    ],
+)
+def test_the_limit_of_a_cgroup_is_found(tmp_path: Path, membership: str, file: str, limit: int) -> None:
+    (tmp_path / "cgroup").write_text(membership)
+    mounted = tmp_path / "mounted"
+    (mounted / file).parent.mkdir(parents=True)
+    (mounted / file).write_text(f"{limit}\n")
+    assert list(_cgroup_limits(tmp_path / "cgroup", mounted)) == [limit]
+
+
+def test_a_cgroup_without_a_limit_sets_none(tmp_path: Path) -> None:
+    (tmp_path / "cgroup").write_text("0::/a\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "memory.max").write_text("max\n")
+    assert list(_cgroup_limits(tmp_path / "cgroup", tmp_path)) == []
