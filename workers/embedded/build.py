@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
+_PACKAGE_ROOT = _FOLDER.parents[1]
 _SOURCES = _FOLDER / "core"
 _GENERATOR = tuple(
     _FOLDER / f"{name}.py" for name in ("build", "categories", "compile", "heap", "mangling", "symbols", "syntax")
@@ -154,7 +155,7 @@ def _build(library: LeanLibrary, target: Path) -> None:
 
 
 def _compile_all(library: Path, source: Path, output: Path) -> None:
-    environment = {"LEAN_PATH": str(output), "PYTHONPATH": str(_FOLDER.parent.parent)}
+    environment = {"LEAN_PATH": str(output), "PYTHONPATH": str(_PACKAGE_ROOT)}
     for variable in ("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR"):
         if variable in os.environ:
             environment[variable] = os.environ[variable]

@@ -6,3 +6,4 @@ import Init.Data
 import Init.List
 import Init.WF
 import Init.Div
+import Init.Int
