@@ -125,6 +125,7 @@ class _Draft:
         self.idle = {process.id: process for process in staying if process.status is Status.IDLE}
         self.slots = view.size - sum(process.status is Status.BUSY for process in staying)
         self.having = Counter(process.header for process in staying)
+        self.starting = sum(process.status is Status.STARTING for process in staying)
         self.coming = Counter(process.header for process in staying if process.status is Status.STARTING)
         # A header that is tried for the first time may take one place too many, until it is known.
         self.trials = sum(number for header, number in self.coming.items() if header not in view.headers)
@@ -140,8 +141,9 @@ class _Draft:
             self._start(waiter, later)
 
     def trim(self) -> None:
-        """Let go what is too many, once a trial has ended."""
-        while self.count - min(self.trials, 1) > self.view.capacity:
+        """Let go what is too many, once no start is on its way: what comes may be worth less than what is there."""
+        coming = self.starting + len(self.starts)
+        while self.count - coming > self.view.capacity:
             victim = self._victim()
             if victim is None:
                 return

@@ -250,6 +250,14 @@ def test_after_a_trial_that_went_well_the_least_valuable_repl_goes() -> None:
     assert assign(view).retirements == ((1, Retirement.SURPLUS),)
 
 
+def test_a_warm_repl_is_not_let_go_for_one_that_is_still_starting() -> None:
+    starting = ProcessView(id=1, status=Status.STARTING, header="")
+    trial = idle(2, "import A")
+    assert not assign(pool(starting, trial, size=1, spares=0, headers=("import A", "")))
+    plan = assign(pool(idle(1), trial, size=1, spares=0, headers=("import A", "")))
+    assert plan.retirements == ((1, Retirement.SURPLUS),)
+
+
 def test_a_header_whose_repls_are_busy_takes_no_place_before_waiting_as_long_as_a_start_takes() -> None:
     members = (busy(1, "import A"), idle(2), idle(3))
     impatient = pool(*members, waiters=(waiter(0, "import A", waited_seconds=0.9),), headers=("import A", ""))
