@@ -49,7 +49,8 @@ class Child:
         self._unsent: list[memoryview] = []
         self._killed = False
         self._exited = self._loop.create_future()
-        descriptor = guard.descriptor() if guard is not None else -1
+        # Only the launcher may have it: who writes to it names the groups that are killed.
+        descriptor = guard.descriptor() if guard is not None and launch.needs_launcher else -1
         self._process = subprocess.Popen(
             launch.argv(descriptor),
             bufsize=0,

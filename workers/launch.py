@@ -27,6 +27,9 @@ class Launch:
     `folder` is one that this REPL alone shares with its worker, where isolation provides one; without isolation the
     REPL reaches every path. It may hold `folder_limit_bytes`, if not 0. `data_limit_bytes`, if not 0, is the kernel's
     limit on what it allocates (RLIMIT_DATA).
+
+    `restrictions` are put upon it by the launcher (`workers.isolation.__main__`). A command that `needs_launcher` no
+    more dies with its parent by itself, and whatever it started with it.
     """
 
     command: tuple[str, ...]
@@ -34,10 +37,14 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=lambda: scrubbed(os.environ), repr=False)
     folder: Path | None = None
     folder_limit_bytes: int = 0
+    restrictions: tuple[str, ...] = ()
+    needs_launcher: bool = True
     data_limit_bytes: int = 0
 
     def argv(self, guard_descriptor: int) -> tuple[str, ...]:
         """The command line that starts the launcher, which becomes the command."""
+        if not self.needs_launcher:
+            return self.command
         return (
             sys.executable,
             "-I",
@@ -46,6 +53,8 @@ class Launch:
             str(os.getpid()),
             str(guard_descriptor),
             str(self.data_limit_bytes),
+            str(len(self.restrictions)),
+            *self.restrictions,
             *self.command,
         )
 

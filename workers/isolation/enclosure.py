@@ -70,20 +70,12 @@ class Enclosures:
             user = FIRST_USER + (os.getpid() * _PER_WORKER + next(self._users)) % USERS
             if self.fence.changes_user:
                 os.chown(folder, user, user)
-            command = self.fence.command(
-                launch.command, folder=folder, directory=launch.directory, user=user, tasks=_tasks()
-            )
+            fenced = self.fence.around(launch, folder=folder, user=user, tasks=_tasks())
             if self._cgroups is not None:
                 group = self._cgroups.new(folder.name)
                 stack.callback(self._cgroups.remove, group)
-                command = self._cgroups.command(group, command)
-            yield replace(
-                launch,
-                command=command,
-                environment=at_home({**self._environment, **passed_on(launch.environment)}, folder),
-                folder=folder,
-                folder_limit_bytes=self.fence.policy.limits.folder_bytes,
-            )
+                fenced = replace(fenced, command=self._cgroups.command(group, fenced.command))
+            yield replace(fenced, environment=at_home({**self._environment, **passed_on(launch.environment)}, folder))
 
     def close(self) -> None:
         """Delete the folder of folders. Blocks."""

@@ -1,7 +1,7 @@
 """What is enforced by which means, and what cannot be: decided once a worker, from facts, without any I/O."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from producer.errors import UnsupportedPlatformError
@@ -9,6 +9,7 @@ from workers.isolation import bubblewrap
 from workers.isolation import landlock as landlock_abi
 from workers.isolation.capabilities import Capabilities
 from workers.isolation.policy import Policy
+from workers.launch import Launch
 
 _LAUNCHER = Path(__file__).with_name("__main__.py")
 
@@ -64,40 +65,31 @@ class Fence:
                 + ". Install bubblewrap or use a kernel with Landlock; 'auto' starts all the same"
             )
 
-    def command(
-        self,
-        command: tuple[str, ...],
-        *,
-        folder: Path,
-        directory: Path | None,
-        user: int,
-        tasks: int,
-        python: str = sys.executable,
-    ) -> tuple[str, ...]:
-        """The command line that becomes `command` inside of the fence.
+    def around(self, launch: Launch, *, folder: Path, user: int, tasks: int, python: str = sys.executable) -> Launch:
+        """The same launch inside of the fence.
 
         Args:
-            command: the REPL's own.
+            launch: the REPL's own; it runs in its directory, or in its private folder if it has none.
             folder: its private folder, which exists and belongs to it.
-            directory: where it runs; its private folder if None.
             user: the user it becomes, where the fence says so.
             tasks: processes and threads on this machine now: where the limit is shared with the worker's other
                 processes, it is counted from there.
             python: an interpreter for the launcher.
         """
+        fenced = replace(launch, folder=folder, folder_limit_bytes=self.policy.limits.folder_bytes)
         if not self.restricts:
-            return command
-        outer: tuple[str, ...] = ()
-        if self.bubblewrap:
-            outer = bubblewrap.arguments(
-                self.bubblewrap,
-                self.policy,
-                folder=folder,
-                changes_user=self.changes_user,
-            )
-        restrictions = self._restrictions(folder=folder, user=user, tasks=tasks)
-        restrictions.append(f"directory={directory or folder}")
-        return (*outer, python, "-I", "-S", str(_LAUNCHER), *restrictions, "--", *command)
+            return fenced
+        words = self._restrictions(folder=folder, user=user, tasks=tasks)
+        words.append(f"directory={launch.directory or folder}")
+        if not self.bubblewrap:
+            return replace(fenced, restrictions=tuple(words))
+        outer = bubblewrap.arguments(self.bubblewrap, self.policy, folder=folder, changes_user=self.changes_user)
+        return replace(
+            fenced,
+            command=(*outer, python, "-I", "-S", str(_LAUNCHER), *words, "--", *launch.command),
+            # bubblewrap dies with the worker, and its pid namespace with it. What it cannot do is RLIMIT_DATA.
+            needs_launcher=launch.data_limit_bytes > 0,
+        )
 
     def _restrictions(self, *, folder: Path, user: int, tasks: int) -> list[str]:
         limits = self.policy.limits

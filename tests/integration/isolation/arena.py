@@ -129,11 +129,11 @@ class Arena:
     def start(self, attack: str, *arguments: object, fenced: bool = True) -> "subprocess.Popen[bytes]":
         launch = self._launch(attack, *arguments)
         if fenced:
-            command = self.fence.command(
-                launch.command, folder=self.folder, directory=None, user=70_000, tasks=tasks(), python=self.python
-            )
-            launch = replace(launch, command=command)
+            launch = self.around(launch)
         return self._start(launch)
+
+    def around(self, launch: Launch) -> Launch:
+        return self.fence.around(launch, folder=self.folder, user=70_000, tasks=tasks(), python=self.python)
 
     def sacrifice(self) -> StandIn:
         """Another worker, for an attack that is expected to succeed."""
@@ -144,7 +144,7 @@ class Arena:
 
     def _start(self, launch: Launch) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            (self.python, *launch.argv(-1)[1:]),
+            (self.python, *launch.argv(-1)[1:]) if launch.needs_launcher else launch.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.isolation.arena import LIMITS, MIB, Arena, kill_all, survivors, tasks, until
+from workers.launch import Launch
 
 
 def test_the_workers_environment_cannot_be_read(arena: Arena) -> None:
@@ -243,31 +244,26 @@ def test_nothing_survives_a_worker_that_is_killed(arena: Arena) -> None:
     marker = f"{arena.worker.marker}-orphan"
     if arena.user is not None:
         pytest.skip("the worker's own program is beyond the reach of another user here")
-    program = (
-        "import os, signal, subprocess, sys\n"
-        "from workers.guard import Guard\n"
-        "guard = Guard()\n"
-        "number = guard.descriptor()\n"
-        "from pathlib import Path\n"
-        "from workers.launch import Launch\n"
-        "repl = subprocess.Popen(Launch(command=tuple(sys.argv[1:])).argv(number), pass_fds=(number,),\n"
-        "    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)\n"
-        "print(repl.stdout.readline().decode(), flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
     if not (arena.fence.seccomp or arena.fence.bubblewrap):
         pytest.skip("not promised here: needs the filter on system calls or a pid namespace")
-    command = arena.fence.command(
-        (arena.python, "-I", "-S", str(Path(__file__).with_name("attacks.py")), "scatter", marker),
-        folder=arena.folder,
-        directory=None,
-        user=70_000,
-        tasks=4096,
+    attack = (arena.python, "-I", "-S", str(Path(__file__).with_name("attacks.py")), "scatter", marker)
+    launch = arena.around(Launch(command=attack))
+    program = (
+        "import asyncio, os, signal, sys\n"
+        "from workers.child import Child\n"
+        "from workers.guard import Guard\n"
+        "from workers.launch import Launch\n"
+        "async def work():\n"
+        "    said = asyncio.get_running_loop().create_future()\n"
+        f"    launch = Launch(command={launch.command!r}, restrictions={launch.restrictions!r},\n"
+        f"        needs_launcher={launch.needs_launcher!r})\n"
+        "    child = Child(launch, guard=Guard(), on_output=said.set_result, on_exit=print, stderr_bytes=1000)\n"
+        "    os.write(1, await said)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(work())\n"
     )
     try:
-        worker = subprocess.run(
-            (sys.executable, "-c", program, *command), stdout=subprocess.PIPE, check=False, timeout=60
-        )
+        worker = subprocess.run((sys.executable, "-c", program), stdout=subprocess.PIPE, check=False, timeout=60)
         assert worker.returncode == -signal.SIGKILL
         assert worker.stdout.strip().isdigit(), "the REPL ran"
         assert until(lambda: not survivors(marker), seconds=10.0)

@@ -10,6 +10,7 @@ from workers.isolation.capabilities import Capabilities
 from workers.isolation.fence import Fence, no_fence, plan
 from workers.isolation.opening import weaker
 from workers.isolation.policy import Limits, Policy
+from workers.launch import Launch
 
 USR, PYTHON, PROJECT = Path("/usr"), Path("/root/python"), Path("/srv/project")
 FOLDER = Path("/tmp/private")  # noqa: S108 - a name only: nothing is written there
@@ -23,8 +24,15 @@ NOTHING = replace(IN_A_CONTAINER, landlock_abi=0, seccomp_flaw="no filter")
 ESSENTIAL = {"network", "read-only files", "private files", "other processes"}
 
 
+def around(fence: Fence, directory: Path | None = None) -> Launch:
+    plain = Launch(command=("repl", "-x"), directory=directory)
+    return fence.around(plain, folder=FOLDER, user=4242, tasks=100, python="/python")
+
+
 def command(fence: Fence, directory: Path | None = None) -> tuple[str, ...]:
-    return fence.command(("repl", "-x"), folder=FOLDER, directory=directory, user=4242, tasks=100, python="/python")
+    """All words that say what is enforced, and the command."""
+    launch = around(fence, directory)
+    return (*launch.restrictions, *launch.command)
 
 
 def flaws(fence: Fence) -> set[str]:
@@ -61,14 +69,14 @@ def test_elsewhere_than_on_linux_the_portable_means_are_left() -> None:
     fence = plan(Capabilities(system="darwin", user_flaw="only done on Linux"), POLICY)
     assert flaws(fence) >= ESSENTIAL
     assert not any(word.startswith("landlock") for word in command(fence))
-    assert command(fence)[:4] == ("/python", "-I", "-S", command(fence)[3])
+    assert f"file-size={POLICY.limits.file_bytes}" in command(fence)
 
 
 def test_a_process_that_can_be_frozen_stays_in_its_workers_namespaces() -> None:
     fence = plan(EVERYTHING, replace(POLICY, freezable=True))
     assert fence.bubblewrap == ""
     assert flaws(fence) == set()
-    assert command(fence)[0] == "/python"
+    assert around(fence).needs_launcher
 
 
 def test_another_user_is_taken_only_where_it_can_read_what_it_needs() -> None:
@@ -108,6 +116,14 @@ def test_the_private_folder_is_the_only_one_that_is_bound_writable() -> None:
     assert writable == [str(FOLDER)]
     assert "--new-session" not in words, "it would leave the group that is killed"
     assert "--die-with-parent" in words
+
+
+def test_a_launcher_is_needed_where_nothing_else_ends_what_was_started() -> None:
+    assert not around(plan(EVERYTHING, POLICY)).needs_launcher
+    assert around(plan(IN_A_CONTAINER, POLICY)).needs_launcher
+    limited = Launch(command=("repl",), data_limit_bytes=1024)
+    fenced = plan(EVERYTHING, POLICY).around(limited, folder=FOLDER, user=4242, tasks=100)
+    assert fenced.needs_launcher, "it alone sets that limit"
 
 
 def test_a_fence_that_fails_is_tried_weaker_until_nothing_is_left() -> None:
