@@ -61,6 +61,8 @@ def _problems(repl: Repl, code: str) -> list[str]:
         "example (a b c : Nat) (h : a + 2 ≤ 5) : a ≤ 3 := by simpa using h",
         "example : (3 : Int) - 5 = -2 ∧ Int.natAbs (-37) = 37 := by decide",
         "example : (-3 : Int) < 5 := by simp",
+        "example (a b c : Nat) : a + b + c = c + (b + a) := by ac_rfl",
+        "example (a b c : Nat) (f : Nat → Nat) : f (a * b * c) = f (c * b * a) := by ac_nf",
         # Commands.
         "inductive T | a | b (n : Nat) deriving DecidableEq\nexample : T.a ≠ .b 1 := by decide",
         "structure P where (x y : Nat)\nexample (p : P) : p = ⟨p.x, p.y⟩ := rfl",

@@ -7,3 +7,4 @@ import Init.List
 import Init.WF
 import Init.Div
 import Init.Int
+import Init.AC
