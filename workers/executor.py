@@ -186,6 +186,7 @@ class Executor:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._blobs.aclose()
         self._cache.close()
 
     async def execute(self, operation: AnyOperation) -> AnyResult:
@@ -432,7 +433,7 @@ class Executor:
         """Whether the state came with a blob of its own that can be had and trusted."""
         if work.blob is None or work.blob.steps != work.recipe.depth:
             return False
-        return await self._blobs.is_good(work.blob, work.state_id)
+        return await self._blobs.is_good(work.blob, work.state_id, timeout_seconds=work.timeout_seconds)
 
     async def _export(self, repl: WarmREPL, export: _Export, limits: Limits) -> BlobRef:
         """Pickle a proof state that is in `repl`, and store it.

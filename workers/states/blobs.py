@@ -27,6 +27,8 @@ EXPORTS = "exports"
 _REMEMBERED_RECIPES = 256
 # While the store is down, operations that could use it go without it instead of waiting for it one after the other.
 _DOWN_SECONDS = 10.0
+# A look that may be in vain must not cost more than what it could save.
+_LOOK_SECONDS = 1.0
 
 
 class BlobRefusedError(StoreError):
@@ -63,12 +65,19 @@ class Blobs:
             return "this worker has no key to sign with: set LEANFLEET_WORKER_BLOB_KEYS"
         return ""
 
-    async def fetch(self, blob: BlobRef, state_id: str) -> Path:
+    async def aclose(self) -> None:
+        """Give up what is being fetched."""
+        for task in self._fetches.values():
+            task.cancel()
+        if self._fetches:
+            await asyncio.wait(self._fetches.values())
+
+    async def fetch(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> Path:
         """The pickle as a file, checked against its signature and its hash.
 
         Raises:
             BlobRefusedError: it was not signed for this state.
-            StoreError: it is missing, damaged, or the store cannot be reached.
+            StoreError: it is missing, damaged, or the store cannot be reached in time.
         """
         if not self._signer.accepts(blob, state_id):
             raise BlobRefusedError(f"blob {blob.sha256[:12]} has no signature of this fleet for state {state_id[:12]}")
@@ -78,7 +87,12 @@ class Blobs:
             task = asyncio.create_task(self._fetch(blob))
             self._fetches[blob.sha256] = task
             task.add_done_callback(lambda done: self._fetched(blob.sha256, done))
-        return await asyncio.shield(task)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await asyncio.shield(task)
+        except TimeoutError as error:
+            self._down_until = time.monotonic() + _DOWN_SECONDS
+            raise StoreUnavailableError(f"the store did not answer within {timeout_seconds:g} s") from error
 
     def _fetched(self, sha256: str, task: asyncio.Task[Path]) -> None:
         del self._fetches[sha256]
@@ -105,10 +119,10 @@ class Blobs:
             raise StoreUnavailableError("this worker has no store: set LEANFLEET_STORE_URL")
         return self._store
 
-    async def is_good(self, blob: BlobRef, state_id: str) -> bool:
-        """Whether the blob is there, whole, and this fleet's."""
+    async def is_good(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> bool:
+        """Whether the blob is there, whole, and this fleet's. Raises StoreUnavailableError."""
         try:
-            await self.fetch(blob, state_id)
+            await self.fetch(blob, state_id, timeout_seconds=timeout_seconds)
         except StoreUnavailableError:
             raise
         except StoreError:
@@ -144,9 +158,10 @@ class Blobs:
 
     async def _find(self, state_id: str) -> BlobRef | None:
         try:
-            data = await self._read(self._required_store().get_named(export_name(state_id)))
+            async with asyncio.timeout(_LOOK_SECONDS):
+                data = await self._read(self._required_store().get_named(export_name(state_id)))
             blob = msgspec.json.decode(data, type=BlobRef)
-        except (StoreError, msgspec.DecodeError):
+        except (StoreError, TimeoutError, msgspec.DecodeError):
             return None
         return blob if self._signer.accepts(blob, state_id) else None
 

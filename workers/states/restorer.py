@@ -37,17 +37,23 @@ _REMEMBERED_GOALS = 20_000
 _REMEMBERED_BAD_BLOBS = 10_000
 # A pickle is loaded in milliseconds. One that takes this long is broken, and its steps can be run in the time saved.
 _LOAD_SECONDS = 20.0
+# A store that takes longer is of no use to somebody who waits for a proof.
+_FETCH_SECONDS = 5.0
 
 log = logging.getLogger("leanfleet.states")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Limits:
     """What a REPL may take for one piece of work; the time runs from when this is made."""
 
     timeout_seconds: float
     memory_bytes: int
     started_at: float = field(default_factory=time.monotonic)
+
+    def restart(self) -> None:
+        """Let the time run from now: what was lost to a bad blob is not the work's fault."""
+        self.started_at = time.monotonic()
 
     def remaining_seconds(self) -> float:
         """Raise ReplTimeoutError when nothing is left: the work is refused, and the process lives on."""
@@ -97,7 +103,8 @@ class Restorer:
             handle = await self._from_blob(repl, recipe, chosen, chosen.blob, limits)
             if handle is not None:
                 break
-            blobs = self._usable(recipe, blobs)
+            limits.restart()
+            blobs = [other for other in blobs if other is not chosen.blob]
             chosen = plan(recipe, warm=repl.states, blobs=blobs, costs=self._costs)
         else:
             handle = await self._run(repl, recipe, chosen.start, recipe.depth, limits)
@@ -136,7 +143,7 @@ class Restorer:
         """Load the blob and run what comes after it. None when it is of no use; the process is as it was then."""
         state_id = recipe.ids[blob.steps]
         try:
-            path = await self._blobs.fetch(blob, state_id)
+            path = await self._blobs.fetch(blob, state_id, timeout_seconds=_FETCH_SECONDS)
         except StoreError as error:
             self._fall_back(blob, state_id, _REASONS.get(type(error), "unavailable"), error.message)
             return None
@@ -165,7 +172,7 @@ class Restorer:
     def _fall_back(self, blob: BlobRef, state_id: str, reason: str, details: str) -> None:
         self._counts[f"fallback_{reason}"] += 1
         log.warning("state %s is restored from its recipe, its blob is %s: %s", state_id[:12], reason, details)
-        if reason != "unavailable":
+        if reason not in _PASSING:
             self._bad_blobs[blob.sha256, state_id] = reason
 
     # Steps
@@ -259,6 +266,9 @@ class _Holes:
     after: Handle
     sorries: list[Handle]
 
+
+# Not the blob's fault: it may be tried again.
+_PASSING = ("unavailable", "unreadable")
 
 _REASONS: Mapping[type[StoreError], str] = {
     BlobMissingError: "missing",

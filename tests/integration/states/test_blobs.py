@@ -23,6 +23,7 @@ from producer.state import BlobRef, CommandStep, SorryStep, StateRef, TacticStep
 from producer.store import AsyncStore
 from producer.store.store import RECIPES, blob_name
 from tests.integration.states.conftest import KEY, Start, Worker
+from workers.states import restorer
 from workers.states.blobs import export_name
 from workers.states.signing import Signer
 
@@ -258,6 +259,22 @@ async def test_a_store_that_is_lost_costs_time_and_never_the_state(
 
         monkeypatch.setattr(there.store, "get", lost)
         assert (await imported(there, state)).goals == GOALS
+        assert there.executor.counts["fallback_unavailable"] == 1
+
+
+async def test_a_store_that_hangs_costs_time_and_neither_the_state_nor_its_time_limit(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restorer, "_FETCH_SECONDS", 1.5)
+    async with start() as here, start(dear=True) as there:
+        state = await exported(here)
+        monkeypatch.setattr(there.store, "get", lambda _sha256: asyncio.Event().wait())
+        result = await there.run(ImportState(state=state, timeout_seconds=1.0))
+        assert isinstance(result, ImportStateResult)
+        assert result.goals == GOALS, result.reason
+        assert there.executor.counts["fallback_unavailable"] == 1
+        # The next one does not wait for it.
+        assert (await imported(there, state.then(TacticStep("constructor")))).restored is Restored.STEP
         assert there.executor.counts["fallback_unavailable"] == 1
 
 
