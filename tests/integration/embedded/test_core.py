@@ -65,6 +65,7 @@ def _problems(repl: Repl, code: str) -> list[str]:
         "example (a b c : Nat) (f : Nat → Nat) : f (a * b * c) = f (c * b * a) := by ac_nf",
         # Commands.
         "inductive T | a | b (n : Nat) deriving DecidableEq\nexample : T.a ≠ .b 1 := by decide",
+        "structure Q where\n  x : Nat\n  deriving Repr, DecidableEq, Inhabited\n#eval (default : Q)",
         "structure P where (x y : Nat)\nexample (p : P) : p = ⟨p.x, p.y⟩ := rfl",
         "class C (α : Type) extends Add α where zero : α\ninstance : C Nat := ⟨0⟩",
         "mutual\ndef e : Nat → Bool | 0 => true | n + 1 => o n\ndef o : Nat → Bool | 0 => false | n + 1 => e n\nend",
@@ -86,6 +87,22 @@ example : f 1 0 = 1 := by rw [f]
 )
 def test_what_newcomers_write_works(core: Repl, code: str) -> None:
     assert _problems(core, code) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("#eval 2 ^ 10", "1024"),
+        ("#eval [1, 2, 3].map (· * 2)", "[2, 4, 6]"),
+        ('#eval (some "a", (3 : Int) - 5)', '(some "a", -2)'),
+        ("#eval decide (3 < 4)", "true"),
+        ("#reduce 2 + 2", "4"),
+        ("#check Nat.add_comm", "Nat.add_comm (n m : Nat) : n + m = m + n"),
+        ("structure P where\n  x : Nat\n  deriving Repr\n#eval P.mk 1", "{ x := 1 }"),
+    ],
+)
+def test_what_lean_tells_is_what_it_always_tells(core: Repl, command: str, told: str) -> None:
+    assert [message["data"] for message in core.ask(cmd=command)["messages"]] == [told]
 
 
 def _theorems(text: str) -> Iterator[str]:

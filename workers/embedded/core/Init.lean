@@ -8,3 +8,4 @@ import Init.WF
 import Init.Div
 import Init.Int
 import Init.AC
+import Init.Repr
