@@ -22,6 +22,8 @@ class LeanFleetError(Exception):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if cls.__name__ in LeanFleetError.by_name:
+            raise TypeError(f"two errors are called {cls.__name__}: JSON could not tell them apart")
         LeanFleetError.by_name[cls.__name__] = cls
 
     def to_dict(self) -> dict[str, str]:
@@ -65,10 +67,6 @@ class BrokerUnavailableError(LeanFleetError):
 
 class BrokerRefusedError(BrokerUnavailableError):
     """The broker is there and does not take us: wrong user, password or permissions. Trying again does not help."""
-
-
-class DeadlineExceededError(LeanFleetError):
-    """The caller's own deadline passed before a result came; the operation may still be running."""
 
 
 class ClientClosedError(LeanFleetError):

