@@ -37,6 +37,8 @@ def plan(recipe: Recipe, *, warm: Container[str], blobs: Sequence[BlobRef], cost
         blobs: pickles that may be used, of whichever states along the recipe.
         costs: what steps, fetching and loading cost here.
     """
+    if recipe.depth == 0 or recipe.ids[-1] in warm:
+        return Plan(way=Restored.WARM, start=recipe.depth, seconds=0.0)
     # seconds_from[d]: to run all the steps from depth d on.
     seconds_from = [0.0] * (recipe.depth + 1)
     for depth in range(recipe.depth - 1, -1, -1):
@@ -46,9 +48,8 @@ def plan(recipe: Recipe, *, warm: Container[str], blobs: Sequence[BlobRef], cost
         return depth == 0 or recipe.ids[depth] in warm
 
     # Of what is warm the deepest is the cheapest: every step costs something.
-    start = _deepest(recipe.depth, lambda depth: is_warm(depth) and recipe.can_go_on_from(depth))
-    way = Restored.WARM if start == recipe.depth else Restored.STEP if start else Restored.REPLAY
-    best = Plan(way=way, start=start, seconds=seconds_from[start])
+    start = _deepest(recipe.depth - 1, lambda depth: is_warm(depth) and recipe.can_go_on_from(depth))
+    best = Plan(way=Restored.STEP if start else Restored.REPLAY, start=start, seconds=seconds_from[start])
     environment_start = _deepest(recipe.base_depth, is_warm)
     to_environment = seconds_from[environment_start] - seconds_from[recipe.base_depth]
     for blob in blobs:
