@@ -350,6 +350,7 @@ async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_o
     async with start(export_after_seconds=0) as here, start(dear=True) as there:
         async with settled(here):
             result = await here.run(RunTactics(state=StateRef(steps=STEPS[:3]), tactics=("exact hp",)))
+            assert here.executor._tasks, "the reply waited for the export"
         assert isinstance(result, RunTacticsResult)
         state = result.tactics[0].state
         assert state is not None
@@ -358,6 +359,23 @@ async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_o
         found = await imported(there, state)
         assert found.restored is Restored.BLOB
         assert found.goals == GOALS
+
+
+async def test_a_worker_that_stops_in_the_middle_of_exports_gives_its_repls_back(start: Start) -> None:
+    async with start(export_after_seconds=0, size=2) as worker:
+        await asyncio.gather(
+            *(
+                worker.run(RunTactics(state=StateRef(steps=STEPS[:depth]), tactics=("skip", "constructor")))
+                for depth in (2, 3, 4)
+            )
+        )
+        assert worker.executor._tasks
+        await worker.executor.aclose()
+        assert not worker.executor._tasks
+        async with asyncio.timeout(10):
+            # The pool waits for the reply to a request that was cancelled.
+            while worker.pool.snapshot().busy:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
 
 
 async def test_a_forged_announcement_is_ignored(start: Start) -> None:
