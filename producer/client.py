@@ -15,7 +15,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable
 from operator import itemgetter
 from types import TracebackType
-from typing import Any, NamedTuple, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 
 import msgspec
 
@@ -49,6 +49,9 @@ from producer.settings import Settings, load_settings, without_password
 from producer.state import StateRef
 from producer.tasklets import stop
 from producer.transport import Publisher, ReplyChannel
+
+if TYPE_CHECKING:
+    from producer.batch.batches import Batches
 
 _logger = logging.getLogger("leanfleet.client")
 
@@ -134,6 +137,7 @@ class Client:
         self._closed = False
         self._broken: LeanFleetError | None = None
         self._on_cancel = self._cancelled  # one bound method for all calls
+        self._batches: Batches | None = None
 
     def __repr__(self) -> str:
         state = (
@@ -149,6 +153,17 @@ class Client:
     def in_flight(self) -> int:
         """How many calls wait for their result."""
         return len(self._calls)
+
+    @property
+    def batches(self) -> "Batches":
+        """Proofs in bulk, which need neither this client nor this process to live: see `producer.batch`."""
+        if self._closed:
+            raise ClientClosedError("the client is closed: make another one with leanfleet.connect()")
+        if self._batches is None:
+            from producer.batch.batches import Batches  # noqa: PLC0415 - most programs have none
+
+            self._batches = Batches(self.settings)
+        return self._batches
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -221,6 +236,8 @@ class Client:
         if self._closed:
             return
         self._closed = True
+        if self._batches is not None:
+            await self._batches.close()
         if not self._tasks:
             return
         self._fail_all(ClientClosedError("the client was closed before an answer came"))

@@ -59,8 +59,10 @@ def origin() -> str:
     return f"{os.getpid()}@{socket.gethostname()}"
 
 
-def task_message(call_id: str, operation: AnyOperation, header: CallHeader, *, sent_by: str) -> TaskMessage:
-    """The protocol 2 message that asks for `operation`.
+def task_message(
+    call_id: str, operation: AnyOperation, header: CallHeader, *, sent_by: str, label: str = ""
+) -> TaskMessage:
+    """The protocol 2 message that asks for `operation`; monitors show `label`, else the operation's own.
 
     Raises:
         UnicodeEncodeError: a text holds lone surrogates; `Operation.checked` refuses those.
@@ -83,7 +85,7 @@ def task_message(call_id: str, operation: AnyOperation, header: CallHeader, *, s
             "timelimit": [None, None],
             "root_id": call_id,
             "parent_id": None,
-            "argsrepr": operation.label,
+            "argsrepr": label or operation.label,
             "kwargsrepr": "",
             "origin": sent_by,
             "ignore_result": True,

@@ -1,6 +1,6 @@
 """Reading the texts to check from files. Everything that is wrong with any of them is found before anything is run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
     problems: list[str]
 
 
-class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line of a `.jsonl` file."""
 
     id: str
@@ -44,7 +44,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     memory_bytes: int | None = None
 
 
-_decoder = msgspec.json.Decoder(_Line)
+_decoder = msgspec.json.Decoder(Line)
 
 
 def read_texts(paths: Sequence[Path], settings: Settings) -> Reading:
@@ -53,21 +53,27 @@ def read_texts(paths: Sequence[Path], settings: Settings) -> Reading:
     A line has `id` and `code`, and may have `header` (put before the code, on lines of its own), `expect` (see
     `Expectation`), `timeout_seconds` and `memory_bytes`; the settings' limits hold for the others.
     """
+    return gathered(found for path in paths for found in read_file(path, settings))
+
+
+def gathered(found: Iterable[Text | str]) -> Reading:
+    """Tell texts from problems; an id that was used before is one of these."""
     texts: list[Text] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
-    for path in paths:
-        for found in _read_file(path, settings):
-            if isinstance(found, str):
-                problems.append(found)
-            elif (before := seen.setdefault(found.id, found.where)) is not found.where:
-                problems.append(f"{found.where}: the id {found.id!r} was used before, in {before}")
-            else:
-                texts.append(found)
+    for each in found:
+        if isinstance(each, str):
+            problems.append(each)
+        elif each.id in seen:
+            problems.append(f"{each.where}: the id {each.id!r} was used before, in {seen[each.id]}")
+        else:
+            seen[each.id] = each.where
+            texts.append(each)
     return Reading(texts, problems)
 
 
-def _read_file(path: Path, settings: Settings) -> Iterator[Text | str]:
+def read_file(path: Path, settings: Settings) -> Iterator[Text | str]:
+    """The texts of one file, and a sentence for each that is none."""
     try:
         if path.is_dir():
             yield f"{path}: is a folder; name the files in it, as in {path}/*.lean"
@@ -97,7 +103,7 @@ def _read_lean(path: Path, settings: Settings) -> Text | str:
         return f"{path}:{_line_of(data, error)}: {_not_utf8(error)}"
     if not code.strip():
         return f"{path}: is empty"
-    return _text(_Line(id=str(path), code=code), str(path), settings)
+    return text_of(Line(id=str(path), code=code), str(path), settings)
 
 
 def _read_jsonl(path: Path, settings: Settings) -> Iterator[Text | str]:
@@ -123,7 +129,7 @@ def _read_jsonl(path: Path, settings: Settings) -> Iterator[Text | str]:
             except msgspec.DecodeError as error:
                 yield f"{where}: is not JSON: {error}"
             else:
-                yield _text(line, where, settings)
+                yield text_of(line, where, settings)
     if is_empty:
         yield f"{path}: is empty"
 
@@ -137,7 +143,8 @@ def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
         yield data
 
 
-def _text(line: _Line, where: str, settings: Settings) -> Text | str:
+def text_of(line: Line, where: str, settings: Settings) -> Text | str:
+    """The text that a line describes, or what is wrong with it."""
     if not line.id:
         return f"{where}: the id is empty"
     if not line.code.strip():

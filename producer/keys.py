@@ -15,7 +15,7 @@ def reply_key(producer_id: str) -> str:
 
 
 # Where the answers of one attempt of a batch wait until somebody moves them to the store: a hash, place → reply. While
-# it has the field OPEN answers are taken; without it (cancelled, settled, or lost with the server) they are dropped, and
+# it has the field OPEN answers are taken; without it (cancelled, settled, lost with the server) they are dropped, and
 # what was not begun is not begun.
 OPEN = "open"
 PUBLISHED = "published"  # the field that says how many of the attempt's messages are in the queue

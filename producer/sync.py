@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine, Generator, Iterable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from producer.client import Client, Finished, connected_settings
 from producer.errors import ClientClosedError
@@ -25,6 +25,9 @@ from producer.result import (
 )
 from producer.settings import Settings
 from producer.state import StateRef
+
+if TYPE_CHECKING:
+    from producer.batch.sync import SyncBatches
 
 T = TypeVar("T")
 
@@ -63,6 +66,13 @@ class SyncClient:
     @property
     def in_flight(self) -> int:
         return self.client.in_flight
+
+    @property
+    def batches(self) -> "SyncBatches":
+        """As `Client.batches`, with methods that block."""
+        from producer.batch.sync import SyncBatches  # noqa: PLC0415 - most programs have none
+
+        return SyncBatches(lambda: self.client.batches, self._wait)
 
     def __enter__(self) -> Self:
         """Connect; raises what entering a `Client` raises."""

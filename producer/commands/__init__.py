@@ -2,7 +2,9 @@
 
 import typer
 
+from producer.commands.batch import app as batch
 from producer.commands.check import check
 
 app = typer.Typer()
 app.command()(check)
+app.add_typer(batch, name="batch")

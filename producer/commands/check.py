@@ -16,11 +16,11 @@ from rich.console import Console
 from producer.checking import Checked, check_texts
 from producer.client import Client
 from producer.commands.joined import Joined
+from producer.commands.options import memory_size
 from producer.commands.terminal import log_to, printable, progress_bar, stderr_console
 from producer.errors import LeanFleetError
 from producer.files import Text, read_texts
 from producer.settings import Settings, load_settings
-from producer.sizes import parse_bytes
 
 if TYPE_CHECKING:
     from producer.verdict import Verdict
@@ -35,13 +35,6 @@ MAX_PROBLEMS_SHOWN = 100
 QUIET_SECONDS = 20.0
 
 
-def _memory(text: str) -> int:
-    try:
-        return parse_bytes(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 def check(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help=".lean files, and .jsonl files.")],
@@ -53,7 +46,7 @@ def check(
     ] = None,
     memory: Annotated[
         int | None,
-        typer.Option(metavar="SIZE", parser=_memory, help="Memory limit for each text, as in 2GiB."),
+        typer.Option(metavar="SIZE", parser=memory_size, help="Memory limit for each text, as in 2GiB."),
     ] = None,
     deadline: Annotated[
         float | None,

@@ -17,7 +17,7 @@ ALLOWED = {
 }
 # pyproject's `dependencies`, and what the extras bring for the modules that are named here alone.
 PRODUCER_DEPENDENCIES = {"msgspec", "redis", "rich", "typer"}
-EXTRAS = {"producer/store": {"boto3", "botocore", "obstore"}}
+EXTRAS = {"producer/store": {"boto3", "botocore", "obstore"}, "producer/batch": {"pyarrow"}}
 
 
 def modules(package: str) -> Iterator[tuple[str, Path]]:

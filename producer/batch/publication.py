@@ -1,0 +1,123 @@
+"""Putting the messages of an attempt into the queue: from where it was left off, and never two at a time."""
+
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from producer.backoff import Outage
+from producer.batch.archive import Archive
+from producer.batch.mailbox import Mailbox
+from producer.batch.manifest import Attempt, Entry, Manifest, Proof
+from producer.batch.proof import asked
+from producer.envelope import BatchPlace, CallHeader, TaskMessage, origin, task_message
+from producer.errors import BrokerUnavailableError
+from producer.operation import RunCode, first_line
+from producer.transport import Publisher
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("leanfleet.batch")
+
+# Published before their number is noted: so many are in the queue twice when a publisher is killed in between.
+CHUNK = 500
+
+# Called with the number of published messages, and of all.
+OnProgress = Callable[[int, int], None]
+
+
+def limited(operation: RunCode, attempt: Attempt) -> RunCode:
+    """The operation with the attempt's limits."""
+    return replace(
+        operation,
+        timeout_seconds=operation.timeout_seconds if attempt.timeout_seconds is None else attempt.timeout_seconds,
+        memory_bytes=operation.memory_bytes if attempt.memory_bytes is None else attempt.memory_bytes,
+        fresh=operation.fresh or attempt.fresh,
+    )
+
+
+class Publication:
+    """The messages of one attempt."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        archive: Archive,
+        mailbox: Mailbox,
+        *,
+        manifest: Manifest,
+        attempt: Attempt,
+        places: Sequence[int],
+        patience: int,
+    ) -> None:
+        """`patience`: how often in a row the broker may be away before that is an error."""
+        self._publisher = publisher
+        self._archive = archive
+        self._mailbox = mailbox
+        self._manifest = manifest
+        self._attempt = attempt
+        self._places = places
+        self._patience = patience
+        self._sent_by = origin()
+
+    async def run(self, entries: Sequence[Entry], on_progress: OnProgress | None = None) -> None:
+        """Publish what is not published, unless another process does so; returns early when the attempt was closed.
+
+        Raises:
+            BrokerUnavailableError: it was away for too long. Running again goes on from there.
+        """
+        async with self._mailbox.publishing() as lock:
+            if lock is None:
+                _logger.info("batch %s is being published by another process", self._manifest.id)
+                return
+            published = (await self._mailbox.look()).published
+            proofs = self._archive.proofs(self._manifest, itertools.islice(self._places, published, None))
+            messages: list[TaskMessage] = []
+            async for place, proof in proofs:
+                messages.append(self._message(place, proof, entries[place]))
+                if len(messages) < CHUNK and published + len(messages) < len(self._places):
+                    continue
+                await self._persistently(self._publish_all(messages))
+                published += len(messages)
+                messages.clear()
+                if not await self._persistently(self._advance(published)):
+                    return
+                if not await self._persistently(lock.renew):
+                    return  # this process stood still for so long that another one goes on
+                if on_progress is not None:
+                    on_progress(published, len(self._places))
+
+    def _publish_all(self, messages: list[TaskMessage]) -> Callable[[], Awaitable[None]]:
+        return lambda: self._publisher.publish(self._attempt.queue, messages)
+
+    def _advance(self, published: int) -> Callable[[], Awaitable[bool]]:
+        return lambda: self._mailbox.advance(published)
+
+    async def _persistently(self, work: Callable[[], Awaitable[T]]) -> T:
+        outage = Outage("publishing a batch", _logger)
+        while True:
+            try:
+                done = await work()
+            except BrokerUnavailableError as error:
+                if outage.failures >= self._patience:
+                    raise error.with_context(
+                        f"batch {self._manifest.id} is not in the queue as a whole; to go on, submit it again or run "
+                        f"`leanfleet batch watch {self._manifest.id}`"
+                    ) from error
+                await outage.wait(error)
+            else:
+                outage.over()
+                return done
+
+    def _message(self, place: int, proof: Proof, entry: Entry) -> TaskMessage:
+        batch = BatchPlace(id=self._manifest.id, attempt=self._attempt.number, place=place)
+        return task_message(
+            f"{batch.id}.{batch.attempt}.{place}",
+            limited(asked(proof.operation, entry), self._attempt),
+            CallHeader(batch=batch, enqueued_at=time.time()),
+            sent_by=self._sent_by,
+            label=first_line(proof.id),
+        )
