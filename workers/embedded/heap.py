@@ -70,6 +70,7 @@ class Descriptor:
     trailing: bool  # continues a term that was read already, as an infix operator does
     auxiliary: bool  # in no category: only named by other parsers
     parsers: frozenset[Name]  # those that it names
+    parts: frozenset[Name]  # auxiliary parsers that are copied into it; what prints the syntax looks them up by name
 
 
 class Heap:
@@ -100,27 +101,29 @@ class Heap:
             return None
         name = self._name(_fields(address)[_NAME_FIELD[tag]])
         parsers: set[Name] = set()
-        if not name or not self._collect_parsers(address, parsers):
+        parts: set[Name] = set()
+        if not name or not self._collect(address, parsers, parts):
             return None
         return Descriptor(
             name=name,
             trailing=tag == Tag.TRAILING_NODE,
             auxiliary=tag == Tag.NODE_WITH_ANTIQUOT,
             parsers=frozenset(parsers),
+            parts=frozenset(parts - {name}),
         )
 
-    def _collect_parsers(self, address: int, parsers: set[Name]) -> bool:
-        """Adds what the description at `address` names; False where it is not a description after all."""
+    def _collect(self, address: int, parsers: set[Name], parts: set[Name]) -> bool:
+        """Adds what the description at `address` names and contains; False where it is not a description after all."""
         tag = self._descriptor_tag(address)
         if tag is None:
             return False
         fields = _fields(address)
-        if tag == Tag.PARSER:
-            name = self._name(fields[0])
+        if tag in (Tag.PARSER, Tag.NODE_WITH_ANTIQUOT):
+            name = self._name(fields[0 if tag == Tag.PARSER else _NAME_FIELD[tag]])
             if name is None:
                 return False
-            parsers.add(name)
-        return all(self._collect_parsers(fields[index], parsers) for index in _CHILDREN.get(tag, ()))
+            (parsers if tag == Tag.PARSER else parts).add(name)
+        return all(self._collect(fields[index], parsers, parts) for index in _CHILDREN.get(tag, ()))
 
     def _descriptor_tag(self, address: int) -> Tag | None:
         if not self._readable(address) or _tag(address) >= len(_FIELD_COUNTS):

@@ -87,7 +87,7 @@ def generate(library: Path, *, imports: Collection[str]) -> str:
 
 
 def choose(found: Mapping[Name, Descriptor], functions: Collection[str]) -> dict[Name, Descriptor]:
-    """The parsers that have a category, and the auxiliary ones that they name, directly or not.
+    """The parsers that have a category, and the auxiliary ones that they name or contain, directly or not.
 
     `functions` are the library's symbols: a parser may name one that is written as a native function. Left out is what
     names something that is neither.
@@ -110,7 +110,7 @@ def choose(found: Mapping[Name, Descriptor], functions: Collection[str]) -> dict
         name = pending.pop()
         if name not in chosen and name in found:
             chosen[name] = found[name]
-            pending.extend(found[name].parsers)
+            pending.extend(found[name].parsers | found[name].parts)
     return dict(sorted(chosen.items()))
 
 
@@ -143,8 +143,10 @@ def _parser_lines(bound: Mapping[Name, Descriptor], found: Collection[Name]) -> 
     for name, descriptor in bound.items():
         lines.append(_native(name, "Lean.TrailingParserDescr" if descriptor.trailing else "Lean.ParserDescr"))
     for name, descriptor in bound.items():
-        if not descriptor.auxiliary and (category := category_of(name)) is not None:
-            lines.append(f"attribute [{category}_parser 1000] {quoted(name)}")
+        category = None if descriptor.auxiliary else category_of(name)
+        # The hooks make what prints the syntax; a category's attribute runs them too.
+        attribute = f"{category}_parser 1000" if category is not None else "run_parser_attribute_hooks"
+        lines.append(f"attribute [{attribute}] {quoted(name)}")
     return lines
 
 
