@@ -3,8 +3,6 @@
 import contextlib
 import itertools
 import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -15,15 +13,16 @@ from workers.isolation.cgroup import Cgroups
 from workers.isolation.environment import at_home, passed_on
 from workers.isolation.fence import Fence
 from workers.launch import Launch
+from workers.scratch import ScratchFolder, remove_tree
 
 _PER_WORKER = 256
+_PREFIX = "leanfleet-repls-"
 
 
 class Enclosures:
     """An `Isolation`: encloses the processes of one worker, each with a folder and, where possible, a user of its own.
 
-    The folders lie in one that `close` removes. A worker that died without leaves it behind, empty but for what its
-    last REPLs wrote, in the system's temporary folder.
+    The folders lie in one that `close` removes; after a worker that was killed, the next one that starts does.
     """
 
     def __init__(
@@ -49,7 +48,8 @@ class Enclosures:
         self.fence = fence
         self._environment = passed_on(os.environ if environ is None else environ, variables)
         self._cgroups = Cgroups(fence.cgroup, fence.policy.limits) if fence.cgroup else None
-        self._root = Path(tempfile.mkdtemp(prefix="leanfleet-repls-", dir=parent))
+        self._scratch = ScratchFolder(_PREFIX, parent=parent)
+        self._root = self._scratch.path
         self._root.chmod(0o711)  # a REPL's own user must pass through, and see no other's folder
         self._users = itertools.cycle(range(_PER_WORKER))
 
@@ -81,18 +81,7 @@ class Enclosures:
         """Delete the folder of folders. Blocks."""
         if self._cgroups is not None:
             self._cgroups.close()
-        remove_tree(self._root)
-
-
-def remove_tree(folder: Path) -> None:
-    """Delete a folder that may be hostile: deeper than Python recurses, without permissions, full of links."""
-    with contextlib.suppress(OSError, RecursionError):
-        shutil.rmtree(folder)
-        return
-    if folder.exists():
-        # Without permissions for itself, where the worker is no root.
-        for command in (("/bin/chmod", "-R", "u+rwX", "--"), ("/bin/rm", "-rf", "--")):
-            subprocess.run((*command, str(folder)), check=False, stderr=subprocess.DEVNULL)
+        self._scratch.close()
 
 
 def folder_bytes(folder: Path) -> int:

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from workers.isolation.capabilities import Capabilities, probe
-from workers.isolation.enclosure import remove_tree
 from workers.isolation.fence import Fence, plan
 from workers.isolation.paths import policy_for
 from workers.isolation.policy import Limits
 from workers.launch import Launch
+from workers.scratch import remove_tree
 
 ATTACKS = Path(__file__).with_name("attacks.py")
 MIB = 1024**2

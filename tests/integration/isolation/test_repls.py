@@ -47,7 +47,7 @@ async def opened(project: LeanProject, **settings: object) -> AsyncIterator[Asyn
         root = isolation._root
         async with AsyncLeanREPLPool(project, worker, isolation=isolation) as pool:
             yield pool
-        assert list(root.iterdir()) == [], "the private folders went with their REPLs"
+        assert [path for path in root.iterdir() if path.is_dir()] == [], "the private folders went with their REPLs"
     assert not root.exists()
 
 

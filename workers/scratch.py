@@ -1,0 +1,63 @@
+"""A temporary folder that does not stay behind: deleted by its owner, or by the next one after a worker was killed."""
+
+import contextlib
+import fcntl
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+_LOCK = ".lock"
+_MAKING = "making-"
+
+
+class ScratchFolder:
+    """A folder `<prefix><random>` that belongs to this object until `close`; mode 0700.
+
+    A lock in it says that it is in use; the kernel drops the lock with the process that holds it.
+    """
+
+    def __init__(self, prefix: str, *, parent: Path | None = None) -> None:
+        """Make it in `parent`, or in the system's folder for temporary files, and delete abandoned ones beside it.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        parent = Path(tempfile.gettempdir()) if parent is None else parent
+        delete_abandoned(prefix, parent)
+        # Under another name until it is locked: nobody takes it for abandoned.
+        making = Path(tempfile.mkdtemp(prefix=_MAKING + prefix, dir=parent))
+        self._lock = (making / _LOCK).open("xb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.path = making.rename(parent / f"{prefix}{secrets.token_hex(8)}")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}>"
+
+    def close(self) -> None:
+        """Delete it with all that is in it. Blocks."""
+        remove_tree(self.path)
+        self._lock.close()
+
+
+def delete_abandoned(prefix: str, parent: Path) -> None:
+    """Delete the folders of this prefix whose owner is gone."""
+    for folder in parent.glob(f"{prefix}*"):
+        try:
+            with (folder / _LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(folder)
+        except OSError:
+            continue  # in use, another user's, or none of ours
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder that may be hostile: deeper than Python recurses, without permissions, full of links."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+        return
+    if folder.exists():
+        # Without permissions for itself, where the worker is no root.
+        for command in (("/bin/chmod", "-R", "u+rwX", "--"), ("/bin/rm", "-rf", "--")):
+            subprocess.run((*command, str(folder)), check=False, stderr=subprocess.DEVNULL)
