@@ -166,11 +166,11 @@ async def test_a_second_header_gets_a_process_of_its_own() -> None:
 
 async def test_the_header_used_longest_ago_makes_room() -> None:
     async with opened(spares=1) as pool:
-        for header in ("import Init", "import Std", "import Lean"):
+        for header in ("import Init", "import Std", "import Init", "import Lean"):
             async with pool.lease(header):
                 pass
         await until(lambda: pool.snapshot().starting == 0, "all starts are over")
-        assert {repl.header for repl in pool.snapshot().repls} == {"import Std", "import Lean"}
+        assert {repl.header for repl in pool.snapshot().repls} == {"import Init", "import Lean"}
 
 
 async def test_a_header_that_lean_cannot_import_is_leans_error_and_costs_no_warm_repl() -> None:
@@ -302,7 +302,38 @@ async def test_callers_go_on_when_repls_come_up_again(tmp_path: Path, caplog: py
         broken.unlink()
         await call
         assert pool.snapshot().starts == 1
+        assert not pool._failures  # the next failure is the first in a row again
     assert "told to fail" in caplog.text
+
+
+async def test_a_caller_is_not_given_up_while_a_repl_of_its_header_is_at_work(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    project = scripted_project("--fail-starts", str(broken))
+    async with opened(project, size=2, start_patience_seconds=0.01, backoff_most_seconds=0.02) as pool:
+        await idle(pool, 2)
+        async with pool.lease(), pool.lease() as doomed:
+            broken.touch()
+            with pytest.raises(ReplDiedError):
+                await say(doomed, "%exit 1")
+            # From here on one works, and the other cannot be replaced.
+            caller = asyncio.create_task(pool.ready())
+            await until(lambda: pool.snapshot().waiting == 1, "one is waiting")
+        await caller
+        async with pool.lease():
+            caller = asyncio.create_task(pool.ready())
+            failures = pool.snapshot().start_failures
+            await until(lambda: pool.snapshot().start_failures >= failures + 3, "starts go on failing")
+            assert not caller.done()
+        await caller
+
+
+async def test_a_repl_that_dies_before_anyone_has_used_it_is_a_start_that_failed() -> None:
+    """Else one that dies as soon as it is up would be started again and again without a pause."""
+    async with opened(backoff_first_seconds=3600.0, backoff_most_seconds=3600.0) as pool:
+        await idle(pool, 1)
+        os.kill(pids(pool).pop(), signal.SIGKILL)
+        await until(lambda: pool.snapshot().start_failures == 1, "it is counted")
+        assert pool.snapshot().starting == 0
 
 
 async def test_starts_that_fail_are_not_tried_without_a_pause(tmp_path: Path) -> None:
