@@ -146,6 +146,13 @@ class Lean:
         function.restype = ctypes.c_uint64
         return function
 
+    def raw_text(self, symbol: str) -> Callable[[bytes], Object]:
+        """A function of the runtime that takes the address of bytes that end with a zero."""
+        function = self._library[symbol]
+        function.argtypes = [ctypes.c_char_p]
+        function.restype = ctypes.c_uint64
+        return function
+
     def function(self, symbol: str, arity: int) -> Function:
         """A compiled Lean function by rule 1. A function in IO takes one argument more in its boxed twin (the
         world, erased): it is not counted in `arity`, and what is passed for it does not matter.

@@ -172,6 +172,63 @@ class PersistentArray(Record):
     TAIL, SIZE = 1, 2
 
 
+class ConstantInfo:
+    """The constructors of `Lean.ConstantInfo` (Lean/Declaration.lean); each has one field, whose field 0 is a
+    `ConstantVal`.
+    """
+
+    AXIOM, DEFINITION, THEOREM, OPAQUE, QUOTIENT, INDUCTIVE, CONSTRUCTOR, RECURSOR = range(8)
+
+
+class ConstantVal(Record):
+    """`Lean.ConstantVal`."""
+
+    FIELDS = 3
+    NAME, LEVELS, TYPE = 0, 1, 2
+
+
+class AxiomVal(Record):
+    """`Lean.AxiomVal`; its scalar byte is isUnsafe."""
+
+    FIELDS = 1
+
+
+class TheoremVal(Record):
+    """`Lean.TheoremVal`."""
+
+    FIELDS = 3
+    VALUE = 1
+
+
+class DefinitionVal(Record):
+    """`Lean.DefinitionVal`; its scalar byte is the safety."""
+
+    FIELDS = 4
+    VALUE, HINTS = 1, 2
+
+
+class InductiveVal(Record):
+    """`Lean.InductiveVal`; its scalar bytes are isRec, isUnsafe, isReflexive."""
+
+    FIELDS = 6
+    PARAMETERS, ALL, CONSTRUCTORS = 1, 3, 4
+    UNSAFE_BYTE = 1
+
+
+class ConstructorVal(Record):
+    """`Lean.ConstructorVal`."""
+
+    FIELDS = 5
+    INDUCTIVE = 1
+
+
+class RecursorVal(Record):
+    """`Lean.RecursorVal`."""
+
+    FIELDS = 7
+    ALL = 1
+
+
 def is_implementation_detail(declaration: Object) -> bool:
     """Whether a `LocalDecl` is hidden from users (kinds `implDetail` and `auxDecl`)."""
     # cdecl: index, fvarId, userName, type | binder info, kind. ldecl: …, value | nondep, kind.

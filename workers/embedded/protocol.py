@@ -38,6 +38,30 @@ def _is_forget(value: Any) -> bool:
     return isinstance(value, dict) and set(value) <= {"envs", "proofStates"} and all(map(_is_naturals, value.values()))
 
 
+def _is_export(value: Any) -> bool:
+    """The names of constants, and whether they are wanted as goals."""
+    return (
+        isinstance(value, dict)
+        and set(value) <= {"names", "asGoals", "header"}
+        and isinstance(value.get("names"), list)
+        and all(map(_is_text, value["names"]))
+        and _is_natural(value.get("header"))
+        and _is_flag(value.get("asGoals", False))
+    )
+
+
+def _is_audit(value: Any) -> bool:
+    """Exports are looked at when they are read; see `audit`."""
+    return (
+        isinstance(value, dict)
+        and set(value) <= {"theorems", "candidate", "statement"}
+        and isinstance(value.get("theorems"), list)
+        and all(isinstance(pair, list) and len(pair) == 2 and _is_text(pair[0]) for pair in value["theorems"])  # noqa: PLR2004
+        and isinstance(value.get("candidate"), dict)
+        and isinstance(value.get("statement"), dict | None)
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shape:
     """A kind of request: the fields that it must have, and those that it may have. Others are not looked at."""
@@ -68,8 +92,10 @@ SHAPES = (
     Shape(name="unpickle_proof_state", required={"unpickleProofStateFrom": _is_text}, optional={"env": _is_natural}),
     Shape(name="command", required={"cmd": _is_text}, optional={"env": _is_natural, **_OPTIONS}),
     Shape(name="file", required={"path": _is_text}, optional={"env": _is_natural, **_OPTIONS}),
-    # Extensions; the community REPL has neither.
+    # Extensions; the community REPL has none of them.
     Shape(name="forget", required={"forget": _is_forget}, optional={}),
+    Shape(name="export", required={"env": _is_natural, "exportConstants": _is_export}, optional={}),
+    Shape(name="audit", required={"env": _is_natural, "auditConstants": _is_audit}, optional={}),
 )
 """In the order in which the community REPL tries them: the first that fits is meant."""
 

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from workers.embedded.message import Json
     from workers.embedded.session import Session
 
+# `∀ (p : Prop) (h : p), p` and the function that proves it.
+_CONSTANTS: Json = {
+    "names": [["u"]],
+    "levels": [(0,)],
+    "expressions": [(0, 1), (0, 0), (7, 1, 0), (3, 0), (7, 3, 2), (6, 1, 1), (6, 3, 5)],
+    "constants": [["theorem", 0, [], False, 4, 6]],
+}
+
 _EXCHANGES: tuple[tuple[str, Json, Json], ...] = (
     (
         "command",
@@ -70,6 +78,18 @@ _EXCHANGES: tuple[tuple[str, Json, Json], ...] = (
             "goals": [],
             "proofStatus": "Incomplete: contains sorry",
         },
+    ),
+    ("command", {"cmd": "theorem u (p : Prop) (h : p) : p := h"}, {"env": 1}),
+    ("command", {"cmd": ""}, {"env": 2}),
+    (
+        "export",
+        {"env": 1, "exportConstants": {"names": ["u", "v"], "header": 2}},
+        {"found": [0, None], "constants": _CONSTANTS},
+    ),
+    (
+        "audit",
+        {"env": 2, "auditConstants": {"theorems": [["u", 0]], "candidate": _CONSTANTS}},
+        {"theorems": [{"name": "u", "kind": "theorem", "axioms": [], "declared": []}]},
     ),
 )
 

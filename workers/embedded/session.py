@@ -9,7 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workers.embedded.abi import field
+from workers.embedded.audit import Audits
+from workers.embedded.constants import Constants
 from workers.embedded.environment import Environments
+from workers.embedded.export import Export
 from workers.embedded.infotree import InfoTrees
 from workers.embedded.message import Json, Messages
 from workers.embedded.pickle import PickleError, Pickles
@@ -17,6 +21,7 @@ from workers.embedded.proof import Proofs
 from workers.embedded.region import Regions, load_image
 from workers.embedded.report import Report, Reports
 from workers.embedded.runtime import LeanException, Runtime
+from workers.embedded.table import ExportError
 from workers.embedded.tactic import Tactics
 from workers.embedded.treejson import KINDS, TreeJson
 
@@ -47,6 +52,9 @@ class Session:
         self._proofs = Proofs(runtime)
         self._tree_json = TreeJson(runtime, self._trees, self._tactics)
         self._reports = Reports(runtime, self._trees, self._tactics)
+        self._constants = Constants(runtime)
+        self._constants.check_layout(field(image.root, 1))
+        self._audits = Audits(runtime, self._constants)
         self._states: list[Object | None] = []
         self._proof_states: list[ProofState | None] = []
         self._handlers: dict[str, Callable[[Json], Json]] = {
@@ -58,6 +66,8 @@ class Session:
             "pickle_proof_state": self._pickle_proof_state,
             "unpickle_proof_state": self._unpickle_proof_state,
             "forget": self._forget,
+            "export": self._export,
+            "audit": self._audit,
         }
 
     # Numbered things
@@ -94,7 +104,7 @@ class Session:
         """Answer a request of the shape `name` with these fields (see `protocol.SHAPES`)."""
         try:
             return self._handlers[name](arguments)
-        except (RequestError, LeanException, PickleError) as error:
+        except (RequestError, LeanException, PickleError, ExportError) as error:
             return {"message": str(error)}
 
     def _command(self, arguments: Json) -> Json:
@@ -192,3 +202,19 @@ class Session:
                 self._tactics.release(state)
                 forgotten["proofStates"].append(number)
         return {"forgotten": forgotten}
+
+    def _export(self, arguments: Json) -> Json:
+        """Constants as data; `found` says where each name is in the table of names, null where it was not declared."""
+        wanted = arguments["exportConstants"]
+        state, header = self._environment(arguments["env"]), self._environment(wanted["header"])
+        export = Export(self._runtime, self._constants, state, header)
+        try:
+            as_goal = wanted.get("asGoals", False)
+            found = [export.take(name, as_goal=as_goal) for name in wanted["names"]]
+            return {"found": found, "constants": export.tables()}
+        finally:
+            export.close()
+
+    def _audit(self, arguments: Json) -> Json:
+        """What the kernel finds of constants that were exported elsewhere; see `audit`."""
+        return self._audits.audit(self._environment(arguments["env"]), arguments["auditConstants"])
