@@ -69,7 +69,7 @@ class Fence:
         """The same launch inside of the fence.
 
         Args:
-            launch: the REPL's own; it runs in its directory, or in its private folder if it has none.
+            launch: the REPL's own; it runs in its directory, or in its private folder if that is none or out of reach.
             folder: its private folder, which exists and belongs to it.
             user: the user it becomes, where the fence says so.
             tasks: processes and threads on this machine now: where the limit is shared with the worker's other
@@ -80,13 +80,19 @@ class Fence:
         if not self.restricts:
             return fenced
         words = self._restrictions(folder=folder, user=user, tasks=tasks)
-        words.append(f"directory={launch.directory or folder}")
+        directory = launch.directory or folder
+        program = launch.command[0]
+        if not any(directory.is_relative_to(root) for root in self.policy.readable):
+            program = str(directory / program) if "/" in program else program
+            directory = folder
+        words.append(f"directory={directory}")
+        command = (program, *launch.command[1:])
         if not self.bubblewrap:
-            return replace(fenced, restrictions=tuple(words))
+            return replace(fenced, command=command, restrictions=tuple(words))
         outer = bubblewrap.arguments(self.bubblewrap, self.policy, folder=folder, changes_user=self.changes_user)
         return replace(
             fenced,
-            command=(*outer, python, "-I", "-S", str(_LAUNCHER), *words, "--", *launch.command),
+            command=(*outer, python, "-I", "-S", str(_LAUNCHER), *words, "--", *command),
             # bubblewrap dies with the worker, and its pid namespace with it. What it cannot do is RLIMIT_DATA.
             needs_launcher=launch.data_limit_bytes > 0,
         )

@@ -65,7 +65,8 @@ def policy_for(
     """
     wanted = [*SYSTEM, *_program_folders(command[0], environ), *more_readable, *_own_code()]
     wanted += _named_paths(command, directory, environ)
-    if directory is not None:
+    broad = {Path("/"), Path(environ.get("HOME", "/"))}
+    if directory is not None and directory not in broad:  # a worker that was started at home, and no project
         wanted.append(directory)
     if elan := environ.get("ELAN_HOME") or (environ.get("HOME") and str(Path(environ["HOME"], ".elan"))):
         wanted.append(Path(elan))

@@ -110,6 +110,15 @@ def test_what_is_hidden_is_covered_and_never_exposed() -> None:
     assert f"directory={PROJECT}" in words
 
 
+def test_a_directory_out_of_reach_is_replaced_by_the_private_folder() -> None:
+    fence = plan(IN_A_CONTAINER, POLICY)
+    started_at_home = Launch(command=("bin/repl", "-x"), directory=Path("/home/me"))
+    launch = fence.around(started_at_home, folder=FOLDER, user=4242, tasks=100)
+    assert f"directory={FOLDER}" in launch.restrictions
+    assert launch.command == ("/home/me/bin/repl", "-x")
+    assert f"directory={PROJECT}" in command(fence, PROJECT)
+
+
 def test_the_private_folder_is_the_only_one_that_is_bound_writable() -> None:
     words = command(plan(EVERYTHING, POLICY))
     writable = [words[at + 1] for at, word in enumerate(words) if word == "--bind"]

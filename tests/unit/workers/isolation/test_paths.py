@@ -71,6 +71,12 @@ def test_a_command_that_names_the_home_does_not_open_it(home: Path) -> None:
     assert not reaches(policy(home, "sh", "--home", f"{home}/"), home / ".aws" / "credentials")
 
 
+def test_a_worker_that_was_started_at_home_does_not_open_it(home: Path) -> None:
+    found = policy_for(("sh",), home, environ={"HOME": str(home), "PATH": "/usr/bin"})
+    assert not reaches(found, home / ".aws" / "credentials")
+    assert not exposed(found, home / ".aws" / "credentials")
+
+
 def test_the_program_is_found_through_all_links(home: Path) -> None:
     toolchain = home / "toolchains" / "v4" / "bin"
     toolchain.mkdir(parents=True)
