@@ -46,7 +46,7 @@ def decode_reply(data: bytes) -> Reply:
     """Raise WireError for bytes that are no reply of a version known here."""
     try:
         reply = _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the latter two are not msgspec's own
         raise WireError(f"not a reply: {error}") from error
     if reply.v != VERSION:
         raise WireError(f"a reply of version {reply.v}, and this client reads {VERSION}: upgrade the producers first")

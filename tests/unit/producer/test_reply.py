@@ -25,7 +25,12 @@ def test_a_reply_survives_the_wire() -> None:
     assert decode_reply(encode_reply(Reply(call_id="1", result=result))) == Reply(call_id="1", result=result)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"null", b"\xff", b'{"call_id":"1","result":{"kind":"x"}}'])
+DEEP = b'{"call_id":"1","result":' + b'{"x":' * 100_000
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"null", b"\xff", b'{"call_id":"\xff"}', DEEP, b'{"call_id":"1","result":{"kind":"x"}}']
+)
 def test_what_is_no_reply_is_named_as_such(data: bytes) -> None:
     with pytest.raises(WireError, match="not a reply"):
         decode_reply(data)
