@@ -5,6 +5,7 @@ that doing it again changes nothing, and drained machines say themselves that th
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -53,7 +54,7 @@ def memory_key(queue: str) -> str:
 
 
 class Controller:
-    """`run` until cancelled; `step` is one turn of it."""
+    """`run` until told to stop; `step` is one turn of it."""
 
     def __init__(
         self,
@@ -91,17 +92,22 @@ class Controller:
         self._fleet = Fleet()
         self._said: tuple[object, ...] = ()
 
-    async def run(self) -> None:
-        """Step for ever; what goes wrong is logged, and tried again at the next step."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Step until told to stop; what goes wrong is logged, and tried again at the next step.
+
+        An event and not a cancellation, since the connection to Redis may swallow one (redis-py 8.1).
+        """
         try:
-            while True:
+            while not stop.is_set():
                 started = time.monotonic()
                 try:
                     await self.step()
                 except (BrokerUnavailableError, ProviderError, RedisError, OSError) as error:
                     self._metrics.failed()
                     logger.warning("this step failed, nothing was changed beyond what is logged: %s", error)
-                await asyncio.sleep(max(self._settings.interval_seconds - (time.monotonic() - started), 0.0))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(self._settings.interval_seconds - (time.monotonic() - started), 0)):
+                        await stop.wait()
         finally:
             await self._resign()
 

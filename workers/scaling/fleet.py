@@ -27,7 +27,7 @@ class Known(msgspec.Struct, kw_only=True):
     """What is remembered of a machine. Times are unix seconds on the controller's clock."""
 
     offer: str
-    first_seen: float
+    since: float
     is_new: bool  # it appeared while we watched, so that its boot can be measured
     reported_at: float | None = None
     warm_at: float | None = None
@@ -81,7 +81,9 @@ class Fleet(msgspec.Struct, kw_only=True):
         for instance in instances:
             known = self.known.get(instance.id)
             if known is None:
-                known = Known(offer=instance.offer, first_seen=now, is_new=self.looked_at is not None)
+                # It was asked for at the end of the last look, at the earliest.
+                since = now if self.looked_at is None else min(self.looked_at, now)
+                known = Known(offer=instance.offer, since=since, is_new=self.looked_at is not None)
                 self.known[instance.id] = known
             said = by_machine.get(instance.id, [])
             preempted += self._hear(now, known, said, boots)
@@ -95,7 +97,7 @@ class Fleet(msgspec.Struct, kw_only=True):
                     state=state,
                     slots=known.slots or slots.get(instance.offer, 1),
                     in_flight=known.in_flight,
-                    ready_in_seconds=max(known.first_seen + boot_seconds - now, 0.0)
+                    ready_in_seconds=max(known.since + boot_seconds - now, 0.0)
                     if state is MachineState.BOOTING
                     else 0.0,
                 )
@@ -126,7 +128,7 @@ class Fleet(msgspec.Struct, kw_only=True):
         if known.warm_at is None and any(report.state is WorkerState.WARM for report in said):
             known.warm_at = now
             if known.is_new:
-                boots.append(now - known.first_seen)
+                boots.append(now - known.since)
         if any(report.preempted for report in said) and not known.preempted:
             known.preempted = True
             return 1
@@ -161,7 +163,7 @@ class Fleet(msgspec.Struct, kw_only=True):
 def _state(now: float, known: Known, said: Sequence[WorkerReport], boot_seconds: float) -> MachineState:
     if known.reported_at is None:
         patience = max(NEVER_UP_SECONDS, NEVER_UP_BOOTS * boot_seconds)
-        return MachineState.LOST if now - known.first_seen > patience else MachineState.BOOTING
+        return MachineState.LOST if now - known.since > patience else MachineState.BOOTING
     silent_seconds = now - known.reported_at
     if silent_seconds >= LOST_SECONDS:
         return MachineState.LOST

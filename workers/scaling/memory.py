@@ -53,7 +53,9 @@ class Memory(msgspec.Struct, kw_only=True):
     window: int = 0
     # In each complete window, oldest first. What was before the first look counts as quiet.
     arrivals: list[float] = msgspec.field(default_factory=lambda: [0.0] * WINDOWS)
-    arriving: float = 0.0  # in the window that is not complete
+    # In the window that is not complete. Below zero while completions are not reported yet that have left the queue.
+    arriving: float = 0.0
+    completing: float = 0.0  # completions in it
     kinds: dict[str, KindMemory] = {}
     boots: list[float] = []
     machine_hours: float = 0.0
@@ -84,8 +86,7 @@ class Memory(msgspec.Struct, kw_only=True):
         elapsed = 0.0 if self.observed_at is None else max(now - self.observed_at, 0.0)
         completed = sum(each.completed for each in usage.values())
         if self.observed_at is not None:
-            # A purged queue, or a worker that died before its last report, gives less than before: not a negative rate.
-            self._arrived(now, max(waiting + completed - self.total, 0.0))
+            self._arrived(now, waiting + completed - self.total, completed)
         else:
             self.began_at = now
             self.window = math.floor(now / WINDOW_SECONDS)
@@ -133,7 +134,7 @@ class Memory(msgspec.Struct, kw_only=True):
         For brokers and messages that do not say. What came before the first look counts as having come then.
         """
         passed = 0.0
-        current = (self.arriving, max(now - self.window * WINDOW_SECONDS, 0.0))
+        current = (max(self.arriving, 0.0), max(now - self.window * WINDOW_SECONDS, 0.0))
         for count, span in [current, *((count, WINDOW_SECONDS) for count in reversed(self.arrivals))]:
             if later < count:
                 passed += later / count * span
@@ -165,17 +166,20 @@ class Memory(msgspec.Struct, kw_only=True):
         block = self.blocks.get(offer)
         return max(block.until - now, 0.0) if block is not None else 0.0
 
-    def _arrived(self, now: float, count: float) -> None:
-        window = math.floor(now / WINDOW_SECONDS)
-        if window > self.window:
-            # All windows since then got their share: a leader that was away for minutes must not see one large burst.
-            passed = window - self.window
-            share = (self.arriving + count) / passed
-            self.arrivals = [*self.arrivals, *[share] * min(passed, WINDOWS)][-WINDOWS:]
-            self.window = window
-            self.arriving = 0.0
-        else:
-            self.arriving += count
+    def _arrived(self, now: float, count: float, completed: float) -> None:
+        """Count what is there more than before, or less: completions are told of some seconds after they were made."""
+        self.arriving += count
+        self.completing += completed
+        passed = math.floor(now / WINDOW_SECONDS) - self.window
+        if passed <= 0:
+            return
+        # All windows since then get their share: a leader that was away for minutes must not see one large burst.
+        share = max(self.arriving, 0.0) / passed
+        self.arrivals = [*self.arrivals, *[share] * min(passed, WINDOWS)][-WINDOWS:]
+        self.window += passed
+        # What is missing beyond what can still be reported was purged, or died with its worker.
+        self.arriving = max(min(self.arriving, 0.0), -self.completing)
+        self.completing = 0.0
 
     def _fade(self, factor: float) -> None:
         self.machine_hours *= factor

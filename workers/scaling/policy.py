@@ -143,7 +143,8 @@ def _outlook(snapshot: Snapshot, settings: PolicySettings, fleet: Sequence[Machi
     # What draining machines hold, they finish by themselves; what nobody holds any more is delivered again.
     held = sum(machine.in_flight for machine in snapshot.machines if machine.state is not MachineState.LOST)
     orphaned = max(snapshot.in_flight - held, 0)
-    in_flight = sum(machine.in_flight for machine in fleet) + orphaned
+    # The broker's total is of this moment, the workers' reports may be some seconds old.
+    in_flight = min(sum(machine.in_flight for machine in fleet) + orphaned, snapshot.in_flight)
     arriving = _arrivals_per_second(snapshot.arrivals_per_second) * typical
 
     # The last operation to start may be a long one: it has to start that much before the time is up.

@@ -56,11 +56,8 @@ def run_controller(settings: Settings, *, dry_run: bool = False, once: bool = Fa
 async def _run(
     settings: Settings, autoscale: AutoscaleSettings, policy: PolicySettings, *, dry_run: bool, once: bool
 ) -> None:
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if task is not None:
-            loop.add_signal_handler(number, task.cancel)
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
     holder = f"{platform.node()}:{os.getpid()}:{secrets.token_hex(3)}"
     async with contextlib.AsyncExitStack() as stack:
         redis = open_redis(settings.reply_url)
@@ -87,7 +84,20 @@ async def _run(
             autoscale.provider,
             ", dry run" if dry_run else "",
         )
-        await (controller.once() if once else controller.run())
+        await (controller.once() if once else controller.run(stop))
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """The first one lets the step end that is under way, a second one does not."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
 
 
 @contextmanager

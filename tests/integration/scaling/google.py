@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,7 +56,7 @@ class Google:
         group = self.groups.get(found["group"])
         if group is None:
             return 404, _error(404, f"The resource 'instanceGroupManagers/{found['group']}' was not found")
-        verbs = {
+        verbs: dict[str, Callable[[], tuple[int, dict[str, Any]]]] = {
             "listManagedInstances": lambda: (200, self._list(group, query)),
             "resize": lambda: self._resize(group, int(query["size"])),
             "deleteInstances": lambda: self._delete(group, body),

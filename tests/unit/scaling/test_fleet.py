@@ -34,9 +34,9 @@ def state(view: View) -> MachineState:
 
 def test_a_machine_boots_until_a_worker_of_it_is_warm_and_its_boot_is_measured() -> None:
     fleet = Fleet()
-    look(fleet, 90, "")
-    view = look(fleet, 100, "a")
-    assert (state(view), view.machines[0].ready_in_seconds, view.machines[0].slots) == (MachineState.BOOTING, 60, 8)
+    look(fleet, 100, "")  # after which it is asked for
+    view = look(fleet, 110, "a")
+    assert (state(view), view.machines[0].ready_in_seconds, view.machines[0].slots) == (MachineState.BOOTING, 50, 8)
     assert look(fleet, 120, "a").machines[0].ready_in_seconds == 40
     assert state(look(fleet, 140, "a", report("a", WorkerState.STARTING))) is MachineState.BOOTING
     view = look(fleet, 150, "a", report("a"))

@@ -34,6 +34,22 @@ def test_a_purged_queue_is_no_negative_rate() -> None:
     memory.observe(0.0, waiting=100, usage=NOTHING, machines=0)
     memory.observe(40.0, waiting=0, usage=NOTHING, machines=0)
     assert min(memory.arrivals) == 0
+    memory.observe(70.0, waiting=30, usage=NOTHING, machines=0)
+    memory.observe(100.0, waiting=30, usage=NOTHING, machines=0)
+    assert sum(memory.arrivals) == 30  # what comes after it is seen again
+
+
+def test_completions_that_are_reported_late_are_no_arrivals() -> None:
+    memory = Memory()
+    memory.observe(0.0, waiting=10_000, usage=NOTHING, machines=0)
+    waiting, reported = 10_000, 0
+    for second in range(5, 305, 5):
+        waiting -= 100
+        late = 10_000 - waiting - reported if second % 10 else 0
+        reported += late
+        usage = {"run_code": Usage(completed=late, busy_seconds=1)} if late else NOTHING
+        memory.observe(float(second), waiting=waiting, usage=usage, machines=1)
+    assert sum(memory.arrivals) <= 100
 
 
 def test_a_look_after_a_long_absence_spreads_what_came_meanwhile() -> None:

@@ -6,6 +6,7 @@ For trying things out, for tests, and for a workstation with many cores. They en
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
@@ -53,7 +54,8 @@ class LocalProvider:
         self.offers = tuple(offers)
         self._start_machine = start_machine
         self._boot_seconds = boot_seconds
-        self._numbers = itertools.count(1)
+        # Unlike those of any other run: orders to drain are kept for hours, by the machine's name.
+        self._names = (f"local-{secrets.token_hex(3)}-{number}" for number in itertools.count(1))
         self._slots: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: list[str] = []
@@ -85,7 +87,7 @@ class LocalProvider:
             raise ProviderError(f"there is no offer {offer!r}")
         room = self._capacity.get(offer, found.quota) - sum(s.instance.offer == offer for s in self._slots.values())
         for _ in range(min(count, room)):
-            name = f"local-{next(self._numbers)}"
+            name = next(self._names)
             slot = _Slot(
                 instance=Instance(id=name, offer=offer),
                 machine=self._start_machine(name, found),

@@ -34,6 +34,11 @@ class WorkerProcess:
         return f"<WorkerProcess {self._machine_id}: {state}>"
 
     @property
+    def pid(self) -> int | None:
+        """The leader of the process group; None before the start."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
