@@ -204,9 +204,14 @@ class Client:
         from producer.replies import RedisReplies  # noqa: PLC0415
 
         publisher = open_publisher(self.settings.broker_url)
-        return publisher, RedisReplies(
-            self.settings.reply_url, self.id, on_reply=self._replied, on_unreadable=self._unreadable
+        replies = RedisReplies(
+            self.settings.reply_url,
+            self.id,
+            on_reply=self._replied,
+            on_unreadable=self._unreadable,
+            in_flight=lambda: len(self._calls),
         )
+        return publisher, replies
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -25,6 +25,10 @@ _logger = logging.getLogger("leanfleet.replies")
 BATCH = 256
 FULL_SECONDS = 0.1  # between looks at a server that has no memory left
 WAIT_SECONDS = 5  # how long the server holds a read; well below the connection's own limit
+# With so many calls in flight each waits for others anyway, so that what arrives meanwhile is read in one go. Replies
+# that are read one by one cost several times the CPU.
+CROWD = 32
+GATHER_SECONDS = 0.004
 
 # The head is taken from the left and put back to the left: nothing moves.
 _END = "LEFT"
@@ -44,6 +48,7 @@ class RedisReplies:
         *,
         on_reply: Callable[[Reply], None],
         on_unreadable: Callable[[str, WireError], None],
+        in_flight: Callable[[], int],
     ) -> None:
         self._url = url
         self._key = reply_key(producer_id)
@@ -51,6 +56,7 @@ class RedisReplies:
         self._reader = open_redis(url)
         self._on_reply = on_reply
         self._on_unreadable = on_unreadable
+        self._in_flight = in_flight
         self._delivered = 0  # entries at the head that may be removed
 
     async def connect(self) -> None:
@@ -73,7 +79,7 @@ class RedisReplies:
                 self._deliver(data)
             self._delivered = len(replies)
             # A flood of replies never makes the reads above wait: let others on the loop have their turn.
-            await asyncio.sleep(0)
+            await asyncio.sleep(GATHER_SECONDS if self._in_flight() >= CROWD else 0)
 
     async def _read(self) -> Sequence[bytes]:
         async with self._reader.pipeline(transaction=False) as pipe:
