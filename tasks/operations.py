@@ -44,6 +44,7 @@ class OperationTask(Task[Any, Any]):
     """Checks arguments, hands the operation to this process's runtime, and waits for its end."""
 
     abstract = True
+    Request = "tasks.request:OperationRequest"
     throws = (OperationFailedError,)
     kind: str
     call_signature: inspect.Signature
@@ -133,6 +134,7 @@ def run_code(
     *,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    fresh: bool = False,
 ) -> None:
     """Elaborate Lean commands; see `producer.operation.RunCode`."""
 
@@ -144,6 +146,7 @@ def run_tactics(
     *,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    fresh: bool = False,
 ) -> None:
     """Try tactics on a proof state; see `producer.operation.RunTactics`."""
 
@@ -154,6 +157,7 @@ def export_state(
     *,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    fresh: bool = False,
 ) -> None:
     """Put a state into the store; see `producer.operation.ExportState`."""
 
@@ -164,5 +168,6 @@ def import_state(
     *,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    fresh: bool = False,
 ) -> None:
     """Make a state warm on a worker; see `producer.operation.ImportState`."""

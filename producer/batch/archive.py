@@ -1,7 +1,10 @@
 """Reading and writing what the store holds of batches, besides results."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterable, Sequence
+
+import msgspec
 
 from producer.batch import manifest as names
 from producer.batch.manifest import (
@@ -19,6 +22,7 @@ from producer.batch.manifest import (
 )
 from producer.errors import BatchError, BlobMissingError, WireError
 from producer.store import AsyncStore
+from producer.tasklets import together
 
 _AT_ONCE = 8
 
@@ -31,20 +35,16 @@ class Archive:
 
     async def put_proofs(self, proofs: Sequence[Proof], entries: Sequence[Entry]) -> tuple[tuple[str, ...], str]:
         """Store texts and entries; returns the hashes of the chunks and of the index, for the manifest."""
-        limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def put(values: Sequence[Proof] | Sequence[Entry]) -> str:
-            async with limit:
-                data = await asyncio.to_thread(encode_lines, values)
-                return await self._store.put(data, folder=PROOFS)
+        async def put(values: Sequence[msgspec.Struct]) -> str:
+            return await self._store.put(await asyncio.to_thread(encode_lines, values), folder=PROOFS)
 
-        async with asyncio.TaskGroup() as group:
-            chunks = [
-                group.create_task(put(proofs[start : start + PROOFS_PER_CHUNK]))
-                for start in range(0, len(proofs), PROOFS_PER_CHUNK)
-            ]
-            index = group.create_task(put(entries))
-        return tuple(chunk.result() for chunk in chunks), index.result()
+        starts = range(0, len(proofs), PROOFS_PER_CHUNK)
+        pieces = [proofs[start : start + PROOFS_PER_CHUNK] for start in starts]
+        *chunks, index = await together(
+            [functools.partial(put, values) for values in [*pieces, entries]], at_once=_AT_ONCE
+        )
+        return tuple(chunks), index
 
     async def create(self, manifest: Manifest) -> bool:
         """False when there is a batch of this id already."""

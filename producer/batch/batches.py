@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import re
 import secrets
@@ -32,7 +33,7 @@ from producer.batch.status import Status, summary
 from producer.errors import BatchError, BrokerUnavailableError, InvalidInputError, SettingsError, StoreUnavailableError
 from producer.files import Text
 from producer.settings import Settings
-from producer.tasklets import stop
+from producer.tasklets import stop, together
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -348,15 +349,9 @@ class Batches:
 
     async def all(self) -> list[Listed]:
         """All batches in the store, the newest first."""
-        limit = asyncio.Semaphore(_LISTED_AT_ONCE)
-
-        async def one(batch_id: str) -> Listed | None:
-            async with limit:
-                return await self._listed(batch_id)
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(batch_id)) for batch_id in await self._parts.archive.ids()]
-        listed = [found for task in tasks if (found := task.result()) is not None]
+        ids = await self._parts.archive.ids()
+        found = await together([functools.partial(self._listed, each) for each in ids], at_once=_LISTED_AT_ONCE)
+        listed = [each for each in found if each is not None]
         return sorted(listed, key=lambda each: each.created_at, reverse=True)
 
     async def _listed(self, batch_id: str) -> Listed | None:

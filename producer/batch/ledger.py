@@ -5,12 +5,14 @@ and leaves out what it holds. So every place is in one segment at most, and coun
 """
 
 import asyncio
+import functools
 import re
 from collections.abc import Iterable
 
 from producer.batch.manifest import decode_lines, encode_lines, segment_name, segments_prefix
 from producer.batch.record import Record
 from producer.store import AsyncStore
+from producer.tasklets import together
 
 _READS_AT_ONCE = 16
 _NUMBER = re.compile(r"/(\d+)\.jsonl\.gz")
@@ -34,16 +36,10 @@ class Ledger:
             if (found := _NUMBER.search(info.name)) is not None
         ]
         missing = range(self._segments + 1, max(numbers, default=0) + 1)
-        limit = asyncio.Semaphore(_READS_AT_ONCE)
-
-        async def read(number: int) -> list[Record]:
-            async with limit:
-                return await self._read(number)
-
-        async with asyncio.TaskGroup() as group:
-            reads = [group.create_task(read(number)) for number in missing]
-        for each in reads:
-            self._add(each.result())
+        for records in await together(
+            [functools.partial(self._read, number) for number in missing], at_once=_READS_AT_ONCE
+        ):
+            self._add(records)
 
     async def append(self, records: Iterable[Record]) -> None:
         """Have these in the store, those apart whose place is there already: the first one counts."""
