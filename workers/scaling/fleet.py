@@ -34,6 +34,7 @@ class Known(msgspec.Struct, kw_only=True):
     slots: int = 0
     in_flight: int = 0
     draining: bool = False  # by our order
+    leaving: bool = False  # by its workers' last word
     preempted: bool = False  # announced by its worker, and counted
     terminated: bool = False  # by us
 
@@ -125,6 +126,7 @@ class Fleet(msgspec.Struct, kw_only=True):
         known.reported_at = now
         known.slots = sum(report.slots for report in said)
         known.in_flight = sum(report.in_flight for report in said)
+        known.leaving = any(report.state in (WorkerState.DRAINING, WorkerState.DRAINED) for report in said)
         if known.warm_at is None and any(report.state is WorkerState.WARM for report in said):
             known.warm_at = now
             if known.is_new:
@@ -170,8 +172,7 @@ def _state(now: float, known: Known, said: Sequence[WorkerReport], boot_seconds:
     states = {report.state for report in said}
     if states == {WorkerState.DRAINED} and known.in_flight == 0:
         return MachineState.DRAINED
-    leaving = known.draining or known.preempted or states & {WorkerState.DRAINING, WorkerState.DRAINED}
-    if leaving or silent_seconds >= SILENT_SECONDS:
+    if known.draining or known.preempted or known.leaving or silent_seconds >= SILENT_SECONDS:
         return MachineState.DRAINING
     return MachineState.BOOTING if known.warm_at is None else MachineState.WARM
 

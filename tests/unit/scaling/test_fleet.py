@@ -79,6 +79,12 @@ def test_silence_is_borne_for_a_while_then_not_counted_on_then_ended() -> None:
     assert look(fleet, 100 + LOST_SECONDS, "ab", report("b")).machines[0].state is MachineState.LOST
 
 
+def test_a_worker_that_ends_after_a_notice_is_not_counted_on_when_its_report_is_gone() -> None:
+    fleet = Fleet()
+    look(fleet, 100, "a", report("a", WorkerState.DRAINING))
+    assert state(look(fleet, 105, "a")) is MachineState.DRAINING
+
+
 def test_a_machine_that_never_came_up_is_lost_and_its_offer_broken() -> None:
     fleet = Fleet()
     look(fleet, 0, "a")
