@@ -81,7 +81,7 @@ class Runtime:
         self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._bounces = Bounces()
         self._idle = threading.Condition()
-        self._waiting = 0
+        self._waiting: set[concurrent.futures.Future[Any]] = set()
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="leanfleet-loop", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,8 +124,15 @@ class Runtime:
                 logger.error("the REPL pool did not close within %g s: leaving it to the guard", _CLOSE_SECONDS)
 
     def release(self) -> None:
-        """Stop all that runs: each `execute` raises ReleasedError, now and from now on."""
-        self._closing = True
+        """Stop all that runs: each `execute` raises ReleasedError, now and from now on.
+
+        It does not wait for REPLs to be interrupted, which takes a second: others may have the deliveries before.
+        """
+        with self._idle:
+            self._closing = True
+            waiting = list(self._waiting)
+        for future in waiting:
+            future.cancel()  # ends its thread's wait at once, and then the task on the loop
         self._call_soon(self._cancel_all)
 
     def is_responsive(self) -> bool:
@@ -157,32 +164,34 @@ class Runtime:
         if self._closing or self._loop is None or self._parts is None:
             raise ReleasedError("the worker is ending")
         coroutine = self._tracked(self._parts, work)
-        with self._counted():
-            try:
-                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-            except RuntimeError:  # the loop was closed just now
-                coroutine.close()
-                raise ReleasedError("the worker is ending") from None
-            try:
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop was closed just now
+            coroutine.close()
+            raise ReleasedError("the worker is ending") from None
+        try:
+            with self._waited_for(future):
                 return future.result()
-            except concurrent.futures.CancelledError:
-                raise ReleasedError("the worker is ending") from None
+        except concurrent.futures.CancelledError:
+            raise ReleasedError("the worker is ending") from None
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _waited_for(self, future: concurrent.futures.Future[Any]) -> Iterator[None]:
         with self._idle:
-            self._waiting += 1
+            self._waiting.add(future)
+            if self._closing:
+                future.cancel()
         try:
             yield
         finally:
             with self._idle:
-                self._waiting -= 1
+                self._waiting.discard(future)
                 self._idle.notify_all()
 
     def wait_idle(self) -> None:
         """Return when no thread waits for an operation any more."""
         with self._idle:
-            self._idle.wait_for(lambda: self._waiting == 0)
+            self._idle.wait_for(lambda: not self._waiting)
 
     async def _tracked(self, parts: _Parts, work: Callable[[_Parts], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.create_task(work(parts))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     # What kombu's stubs leave out.
     class KombuChannel(kombu_redis.Channel):
+        connection: "_Waking"
         connection_errors: tuple[type[Exception], ...]
 
         def _create_client(self) -> redis.Redis: ...
@@ -59,6 +60,8 @@ _TAG = re.compile(r"[A-Za-z0-9-]{8,64}")
 class LeaseQoS(KombuQoS):
     """Deliveries of the leased queue; those of any other queue are kombu's affair."""
 
+    _loop_waits = False
+
     def append(self, message: Any, delivery_tag: str) -> None:
         if delivery_tag not in self.channel.leased_tags:
             super().append(message, delivery_tag)
@@ -71,7 +74,7 @@ class LeaseQoS(KombuQoS):
             super().ack(delivery_tag)
             return
         self.channel.acknowledge(delivery_tag)
-        super(KombuQoS, self).ack(delivery_tag)
+        self._let_go(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         if delivery_tag not in self.channel.leased_tags:
@@ -81,7 +84,21 @@ class LeaseQoS(KombuQoS):
             self.channel.hand_back(delivery_tag)
         else:
             self.channel.acknowledge(delivery_tag)
+        self._let_go(delivery_tag)
+
+    def can_consume(self) -> bool:
+        """Asked by the event loop before it waits: what says no here is waited for, so who lets go must wake it."""
+        if super().can_consume():
+            return True
+        self._loop_waits = True
+        # Looked at again after the flag is up: of a thread that lets go meanwhile, one of the two sees the other.
+        return super().can_consume()
+
+    def _let_go(self, delivery_tag: str) -> None:
         super(KombuQoS, self).ack(delivery_tag)
+        if self._loop_waits:
+            self._loop_waits = False
+            self.channel.connection.wake()
 
     def restore_unacked(self, client: Any = None) -> None:
         self._flush()
@@ -241,13 +258,51 @@ class SentinelLeaseChannel(LeaseChannel, kombu_redis.SentinelChannel):
     """The same, at the master that Sentinel names."""
 
 
-class Transport(kombu_redis.Transport):
+class _Waking(kombu_redis.Transport):
+    """Lets other threads wake the event loop, which otherwise sleeps until its next timer."""
+
+    _waker: socket.socket | None = None
+    _woken: socket.socket | None = None
+    _loop: Any = None
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        super().register_with_event_loop(connection, loop)
+        if self._waker is None:
+            self._waker, self._woken = socket.socketpair()
+            for end in (self._waker, self._woken):
+                end.settimeout(0.0)
+        self._loop = loop
+        loop.add_reader(self._woken, self._on_woken)
+
+    def wake(self) -> None:
+        """Have the loop look at what it may take now. Safe in any thread, and when no loop runs."""
+        if self._waker is not None:
+            # A full pipe wakes as well as one byte more; one that was closed has nobody to wake.
+            with contextlib.suppress(OSError):
+                self._waker.send(b"\0")
+
+    def _on_woken(self) -> None:
+        with contextlib.suppress(OSError):
+            while self._woken is not None and self._woken.recv(4096):
+                pass
+
+    def close_connection(self, connection: Any) -> None:
+        if self._waker is not None and self._woken is not None:
+            if self._loop is not None:
+                self._loop.remove(self._woken)
+            self._waker.close()
+            self._woken.close()
+            self._waker = self._woken = None
+        super().close_connection(connection)
+
+
+class Transport(_Waking):
     """For `redis://` and `rediss://`."""
 
     Channel = LeaseChannel
 
 
-class SentinelTransport(kombu_redis.SentinelTransport):
+class SentinelTransport(_Waking, kombu_redis.SentinelTransport):
     """For `sentinel://`."""
 
     Channel = SentinelLeaseChannel

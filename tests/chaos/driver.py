@@ -148,26 +148,32 @@ class Chaos:
                 self._start_machine()
             case schedule.FREEZE_WORKER if machine is not None:
                 machine.signal(signal.SIGSTOP)
-                await asyncio.sleep(fault.seconds)
-                machine.signal(signal.SIGCONT)
+                await self._then(fault, lambda: machine.signal(signal.SIGCONT))
             case schedule.KILL_BROKER:
                 self._valkey.kill()
-                await asyncio.sleep(fault.seconds)
-                self._valkey.start()
+                await self._then(fault, self._valkey.start)
                 await asyncio.to_thread(self._valkey.wait_ready)
             case schedule.FREEZE_BROKER:
                 self._valkey.signal(signal.SIGSTOP)
-                await asyncio.sleep(fault.seconds)
-                self._valkey.signal(signal.SIGCONT)
+                await self._then(fault, lambda: self._valkey.signal(signal.SIGCONT))
             case schedule.CUT_NETWORK:
                 await self._proxy.cut()
-                await asyncio.sleep(fault.seconds)
-                await self._proxy.mend()
+                try:
+                    await asyncio.sleep(fault.seconds)
+                finally:
+                    await self._proxy.mend()
         for machine in self._machines:
             # What a drain ended in good order needs no successor twice; what ended by itself is a problem.
             if not machine.running and machine.exit_code not in (0, -signal.SIGKILL):
                 self.report.problems.append(f"{machine!r} ended by itself:\n{machine.log_tail()}")
         self._machines = [machine for machine in self._machines if machine.running]
+
+    async def _then(self, fault: Fault, mend: Callable[[], object]) -> None:
+        """Let the fault last, and end it also when the trial ends before."""
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            mend()
 
     def _start_machine(self) -> None:
         self._started += 1
@@ -177,6 +183,7 @@ class Chaos:
             WORKER_REPL_COMMAND=f"{sys.executable} -I -S {self._script}",
             REDELIVERY_LEASE_SECONDS=str(self._trial.lease_seconds),
             REDELIVERY_GRACE_SECONDS="1",
+            WORKER_ISOLATION="off",  # a trial starts dozens of workers, and the scripted REPL needs none
             REDELIVERY_MAX_WORKER_LOSSES="1000",  # the faults are ours: nothing here is poison for a worker
         )
         machine = Machine(f"machine{self._started}", directory=self._folder, environ=environ)

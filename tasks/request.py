@@ -1,0 +1,36 @@
+"""Acknowledging from the thread that did the work, instead of by way of Celery's event loop.
+
+Celery queues acknowledgements for its loop and does not wake it: a loop that sleeps in its poll, because all that it
+may prefetch is delivered, then takes nothing more for up to a second, and one that has stopped hands nothing back.
+Our Redis channel may be used from any thread, and wakes the loop when it can take something again.
+"""
+
+import logging
+from typing import Any
+
+from celery.worker.request import Request
+
+from tasks.redelivery.transport import LeaseChannel
+
+logger = logging.getLogger(__name__)
+
+
+class OperationRequest(Request):
+    """What Celery makes of a message for one of our tasks; on any other channel it is Celery's own."""
+
+    def acknowledge(self) -> None:
+        message: Any = self.message
+        if not isinstance(message.channel, LeaseChannel):
+            super().acknowledge()
+        elif not self.acknowledged:
+            message.ack_log_error(logger, self.connection_errors)
+            self.acknowledged = True
+
+    def reject(self, requeue: bool = False) -> None:
+        message: Any = self.message
+        if not isinstance(message.channel, LeaseChannel):
+            super().reject(requeue=requeue)
+        elif not self.acknowledged:
+            message.reject_log_error(logger, self.connection_errors, requeue)
+            self.acknowledged = True
+            self.send_event("task-rejected", requeue=requeue)
