@@ -232,7 +232,7 @@ def rerun(
             memory_bytes=memory,
         )
     )
-    console.print(f"{count:,} proofs are enqueued again.", markup=False)
+    console.print(f"Enqueued again: {count:,} of the batch's proofs.", markup=False)
     if watch_it:
         _watch(console, batch_id, as_json=False)
 
