@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -148,14 +149,14 @@ class Chaos:
                 self._start_machine()
             case schedule.FREEZE_WORKER if machine is not None:
                 machine.signal(signal.SIGSTOP)
-                await self._then(fault, lambda: machine.signal(signal.SIGCONT))
+                await self._then(fault, partial(machine.signal, signal.SIGCONT))
             case schedule.KILL_BROKER:
                 self._valkey.kill()
                 await self._then(fault, self._valkey.start)
                 await asyncio.to_thread(self._valkey.wait_ready)
             case schedule.FREEZE_BROKER:
                 self._valkey.signal(signal.SIGSTOP)
-                await self._then(fault, lambda: self._valkey.signal(signal.SIGCONT))
+                await self._then(fault, partial(self._valkey.signal, signal.SIGCONT))
             case schedule.CUT_NETWORK:
                 await self._proxy.cut()
                 try:
