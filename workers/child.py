@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from workers.guard import Guard
 from workers.launch import Launch
+from workers.processes import kill_children, nested_leader
 
 _READ_BYTES = 256 * 1024
 
@@ -48,6 +49,7 @@ class Child:
         self._stderr = bytearray()
         self._unsent: list[memoryview] = []
         self._killed = False
+        self._nested = launch.nested
         self._exited = self._loop.create_future()
         # Only the launcher may have it: who writes to it names the groups that are killed.
         descriptor = guard.descriptor() if guard is not None and launch.needs_launcher else -1
@@ -91,6 +93,18 @@ class Child:
         return self._killed
 
     @property
+    def pipes(self) -> tuple[str, str, str]:
+        """What the kernel calls its three pipes in /proc; for a process that has not ended."""
+        numbers = (os.fstat(pipe).st_ino for pipe in (self._stdin, self._stdout, self._errors))
+        stdin, stdout, stderr = (f"pipe:[{number}]" for number in numbers)
+        return stdin, stdout, stderr
+
+    @property
+    def leader(self) -> int:
+        """The leader of the group that the command itself runs in: `pid`, unless it is nested, and up already."""
+        return (self._nested and nested_leader(self.pid)) or self.pid
+
+    @property
     def stderr_tail(self) -> str:
         """The last of what it wrote to its standard error."""
         return bytes(self._stderr[-self._stderr_bytes :]).decode(errors="replace").strip()
@@ -119,6 +133,10 @@ class Child:
             return
         self._killed = True
         self._loop.remove_reader(self._stdout)
+        # Its first process takes a namespace with it, and is reaped by its parent, which ends then. Killed together
+        # with its parent, it would be left to whoever reaps orphans, and in a container that may be nobody.
+        if self._nested and kill_children(self.pid):
+            return
         # The leader has not been reaped, so that the number is ours: `_end` reaps it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)

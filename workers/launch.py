@@ -30,6 +30,9 @@ class Launch:
 
     `restrictions` are put upon it by the launcher (`workers.isolation.__main__`). A command that `needs_launcher` no
     more dies with its parent by itself, and whatever it started with it.
+
+    `nested` says that the REPL is no direct child but lives in a pid namespace whose first process is the command's
+    child: one that was thawed. It has a session of its own there.
     """
 
     command: tuple[str, ...]
@@ -40,6 +43,7 @@ class Launch:
     restrictions: tuple[str, ...] = ()
     needs_launcher: bool = True
     data_limit_bytes: int = 0
+    nested: bool = False
 
     def argv(self, guard_descriptor: int) -> tuple[str, ...]:
         """The command line that starts the launcher, which becomes the command."""

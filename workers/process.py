@@ -135,13 +135,23 @@ class AsyncLeanREPLProcess:
         return self._error
 
     @property
+    def leader(self) -> int:
+        """The pid of the REPL itself, which for one that was thawed is another than `pid`."""
+        return self._child.leader
+
+    @property
+    def pipes(self) -> tuple[str, str, str]:
+        """What the kernel calls its three pipes; only while it is alive."""
+        return self._child.pipes
+
+    @property
     def stderr_tail(self) -> str:
         return self._child.stderr_tail
 
     @property
     def used_bytes(self) -> int:
         """What its process group holds in memory now."""
-        return self._memory.used_bytes(self.pid)
+        return self._memory.used_bytes(self._child.leader)
 
     async def send(
         self, request: Request[R], *, timeout_seconds: float, memory_bytes: int | None = None

@@ -1,0 +1,92 @@
+"""The CRIU of this machine: whether it is there, whether it can be used, and how it is called.
+
+From 4.1.1 on: older ones cannot dump on kernels from 6.13 on, and the REPLs' own tests ran with these.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.images.errors import ImagesUnavailableError
+
+OLDEST = (4, 1, 1)
+_ADVICE = "install CRIU 4.1.1 or newer (Debian 13: apt-get install criu) and run the worker as root with CAP_SYS_ADMIN"
+_CHECK_SECONDS = 20.0
+
+# Lean's libuv would set up io_uring, which cannot be dumped.
+ENVIRONMENT = {"UV_USE_IO_URING": "0"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criu:
+    """A program that works here, and its helpers from util-linux."""
+
+    program: str
+    version: str
+    unshare: str
+    nsenter: str
+
+    def dump(self, pid: int, folder: Path, log: Path) -> tuple[str, ...]:
+        """The command that dumps process `pid` (as CRIU's own namespaces call it) and lets it go on."""
+        return (
+            *(self.program, "dump", "--tree", str(pid), "--images-dir", str(folder)),
+            *("--leave-running", "--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
+        )
+
+    def dump_inside(self, pid: int, number: int, folder: Path, log: Path) -> tuple[str, ...]:
+        """`dump` for a process that was thawed: `pid` in its worker's namespace, `number` in its own."""
+        return (self.nsenter, "--target", str(pid), "--pid", "--mount", "--", *self.dump(number, folder, log))
+
+    def restore(self, folder: Path, pipes: Iterable[str], log: Path) -> tuple[str, ...]:
+        """The command that becomes the first process of new pid and mount namespaces and restores `folder` in them.
+
+        Args:
+            folder: what CRIU wrote.
+            pipes: what the dumped process's standard streams were called; the command's own take their places.
+            log: a path that is its own.
+        """
+        inherited = [word for place, pipe in enumerate(pipes) for word in ("--inherit-fd", f"fd[{place}]:{pipe}")]
+        return (
+            *(self.unshare, "--pid", "--fork", "--mount-proc", "--kill-child", "--"),
+            *(self.program, "restore", "--images-dir", str(folder), *inherited),
+            *("--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
+        )
+
+
+def find_criu(search: str | None = None) -> Criu:
+    """The CRIU on the PATH (or on `search`). Runs it twice, for some ten milliseconds.
+
+    Raises:
+        ImagesUnavailableError: it is missing, too old, or this kernel or container does not let it work.
+    """
+    program = shutil.which("criu", path=search)
+    if program is None:
+        raise ImagesUnavailableError(f"there is no criu on the PATH: {_ADVICE}")
+    if os.geteuid() != 0:
+        raise ImagesUnavailableError(f"the worker is not root, and CRIU needs it to be: {_ADVICE}")
+    helpers = {name: shutil.which(name, path=search) or shutil.which(name) for name in ("unshare", "nsenter")}
+    if missing := [name for name, path in helpers.items() if path is None]:
+        raise ImagesUnavailableError(f"util-linux's {missing[0]} is not installed")
+    said = _run((program, "--version"))
+    match = re.search(r"Version:\s*((\d+)\.(\d+)(?:\.(\d+))?)", said.stdout)
+    if match is None or tuple(int(part or 0) for part in match.groups()[1:]) < OLDEST:
+        found = match[1] if match else said.stdout.strip() or said.stderr.strip() or "something else"
+        raise ImagesUnavailableError(f"{program} is {found}, which is too old: {_ADVICE}")
+    checked = _run((program, "check"))
+    if checked.returncode != 0:
+        lines = [line for line in checked.stderr.splitlines() if line.startswith("Error")] or ["it does not say why"]
+        raise ImagesUnavailableError(f"criu does not work in this container or on this kernel: {lines[-1]}; {_ADVICE}")
+    return Criu(program=program, version=match[1], unshare=helpers["unshare"] or "", nsenter=helpers["nsenter"] or "")
+
+
+def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ImagesUnavailableError(f"{command[0]} cannot be run: {error}") from error

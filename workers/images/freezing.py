@@ -1,0 +1,120 @@
+"""Freezing: a REPL's process is dumped while it lives on, stopped for some ten milliseconds."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from workers.guard import Guard
+from workers.images.criu import Criu
+from workers.images.errors import ImageError
+from workers.images.image import Image, Warm, mapped_files, stamps, written_files
+from workers.images.machine import this_machine
+from workers.images.tool import run
+from workers.process import AsyncLeanREPLProcess
+from workers.processes import number_inside
+
+FREEZE_SECONDS = 60.0
+_LOG = "dump.log"
+
+
+async def freeze(
+    process: AsyncLeanREPLProcess,
+    *,
+    criu: Criu,
+    project: str,
+    header: str,
+    environment: int | None,
+    parent: Path,
+    guard: Guard | None,
+    timeout_seconds: float = FREEZE_SECONDS,
+) -> Image:
+    """Write an image of a REPL that has nothing to answer; it goes on as if nothing had happened.
+
+    Args:
+        process: the REPL; nothing may be sent to it meanwhile.
+        criu: this machine's.
+        project: the fingerprint of its project.
+        header: what it has imported.
+        environment: where.
+        parent: the image gets a folder of its own in it.
+        guard: as of a pool.
+        timeout_seconds: then CRIU is killed, and the process with it, which it may have left stopped.
+
+    Cancelling waits for CRIU's end. Whatever fails leaves no file behind.
+
+    Raises:
+        ImageError: the process cannot be dumped, it has died, or the disk is full.
+    """
+    if not process.is_settled or not process.is_alive:
+        raise ImageError("only a REPL that lives and has nothing to answer can be frozen")
+    warm = Warm(
+        project=project,
+        header=header,
+        environment=environment,
+        pipes=process.pipes,
+        machine=await asyncio.to_thread(this_machine, criu.version),
+    )
+    task = asyncio.create_task(
+        _freeze(process, warm, criu, parent=parent, guard=guard, timeout_seconds=timeout_seconds)
+    )
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None:
+            await asyncio.to_thread(remove, task.result())
+        raise
+
+
+async def _freeze(
+    process: AsyncLeanREPLProcess,
+    warm: Warm,
+    criu: Criu,
+    *,
+    parent: Path,
+    guard: Guard | None,
+    timeout_seconds: float,
+) -> Image:
+    folder = None
+    try:
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="image-", dir=parent))
+        leader = process.leader
+        mapped = await asyncio.to_thread(lambda: stamps(mapped_files(leader)))
+        done = await run(_command(process, leader, criu, folder), guard=guard, timeout_seconds=timeout_seconds)
+        if done.returncode != 0:
+            raise ImageError(f"criu could not freeze the REPL: {reason(folder / _LOG) or done.stderr}")  # noqa: TRY301
+        return Image(folder=folder, warm=warm, mapped=mapped, written=stamps(written_files(folder)))
+    except BaseException as error:
+        if isinstance(error, TimeoutError):
+            process.kill("freezing it took too long")
+        if folder is not None:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        match error:
+            case TimeoutError():
+                raise ImageError(f"criu did not end within {timeout_seconds:g} s") from error
+            case OSError():
+                raise ImageError(f"the REPL cannot be frozen: {error}") from error
+        raise
+
+
+def _command(process: AsyncLeanREPLProcess, leader: int, criu: Criu, folder: Path) -> tuple[str, ...]:
+    log = folder / _LOG
+    if leader == process.pid:
+        return criu.dump(leader, folder, log)
+    return criu.dump_inside(leader, number_inside(leader), folder, log)
+
+
+def reason(log: Path) -> str:
+    """The last of CRIU's complaints in its log; empty when it has none."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    errors = [line for line in lines if "Error" in line and "RLIMIT_NOFILE" not in line]
+    return "; ".join(line.partition("Error ")[2] for line in errors[:2])
+
+
+def remove(image: Image) -> None:
+    """Delete an image. Copies that run do not need it any more."""
+    shutil.rmtree(image.folder, ignore_errors=True)

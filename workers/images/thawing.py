@@ -1,0 +1,78 @@
+"""Thawing: starting a REPL from an image. What comes of it is a process like any other, in a pid namespace of its own.
+
+The namespace is needed, since a process is restored under the number that it had, and there may be many copies. Killing
+its first process, which is CRIU, ends them all at once: nothing in it can escape.
+"""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable
+
+from producer.errors import ReplError
+from workers.guard import Guard
+from workers.images.criu import Criu
+from workers.images.errors import ImageError
+from workers.images.freezing import reason
+from workers.images.image import Image
+from workers.launch import Launch
+from workers.memory import GroupMemory
+from workers.process import AsyncLeanREPLProcess
+from workers.protocol.adapter import Adapter
+from workers.protocol.requests import Command
+
+THAW_SECONDS = 30.0
+# No REPL has it: the answer is that it does not exist, and nothing has changed.
+_NOWHERE = 2**31 - 1
+
+_numbers = itertools.count()
+
+
+async def thaw(
+    image: Image,
+    launch: Launch,
+    adapter: Adapter,
+    *,
+    criu: Criu,
+    guard: Guard | None,
+    memory: GroupMemory | None = None,
+    max_reply_bytes: int,
+    stderr_tail_bytes: int,
+    on_end: Callable[[], None] | None = None,
+    started: Callable[[AsyncLeanREPLProcess], None] | None = None,
+    timeout_seconds: float = THAW_SECONDS,
+) -> AsyncLeanREPLProcess:
+    """A REPL that goes on where `image` was made, and has answered once. The arguments are those of a process.
+
+    `started` is given the process as soon as there is one, before it has answered: for who must end it at any time.
+
+    Raises:
+        ImageError: it did not come up.
+    """
+    if why := image.changed():
+        raise ImageError(why)
+    log = image.folder / f"restore-{os.getpid()}-{next(_numbers)}.log"
+    try:
+        process = AsyncLeanREPLProcess(
+            dataclasses.replace(launch, command=criu.restore(image.folder, image.warm.pipes, log), nested=True),
+            adapter,
+            guard=guard,
+            memory=memory,
+            max_reply_bytes=max_reply_bytes,
+            stderr_tail_bytes=stderr_tail_bytes,
+            on_end=on_end,
+        )
+    except ReplError as error:
+        raise ImageError(error.message) from error
+    try:
+        if started is not None:
+            started(process)
+        await process.send(Command(code="", environment=_NOWHERE), timeout_seconds=timeout_seconds)
+    except BaseException as error:
+        await process.close()
+        if isinstance(error, ReplError):
+            raise ImageError(f"a REPL did not thaw: {reason(log) or error.message}") from error
+        raise
+    finally:
+        log.unlink(missing_ok=True)
+    return process
