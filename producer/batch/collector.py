@@ -37,7 +37,7 @@ class Collector:
         self._unsaved: dict[int, Record] = {}
         self._saved_at = time.monotonic()
         self._closing: Closing | None = None
-        self._is_read = False
+        self._is_final = False  # whether the ledger holds all that it ever will
         self._reading = asyncio.Lock()
 
     async def collect(
@@ -61,7 +61,6 @@ class Collector:
             fresh = (mail.waiting & self._expected) - self._unsaved.keys() - self._ledger.records.keys()
             await self._judge(fresh, index)
             await self._ledger.refresh()
-            self._is_read = True
             if not mail.is_open:
                 self._closing = await self._archive.closing(self._batch_id, self._attempt.number)
                 if self._closing is not None:
@@ -79,9 +78,9 @@ class Collector:
             return self._view(is_open=mail.is_open, published=mail.published)
 
     async def _closed(self) -> AttemptView:
-        if not self._is_read or self._unsaved:
-            await self._ledger.refresh()
-            self._is_read = True
+        if not self._is_final:
+            await self._ledger.refresh()  # another process may have closed it, with answers that are new here
+            self._is_final = True
         self._unsaved.clear()
         return self._view(is_open=False, published=0)
 

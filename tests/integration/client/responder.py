@@ -13,7 +13,7 @@ import msgspec
 import redis
 import redis.exceptions
 
-from producer.keys import REPLY_TTL_SECONDS, reply_key
+from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
 from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
@@ -110,6 +110,12 @@ class Responder:
         message.ack()
 
     def reply(self, delivery: Delivery, result: AnyResult) -> None:
+        if (batch := delivery.header.get("batch")) is not None:
+            answers = batch_key(batch["id"], batch["attempt"])
+            if self._redis.hexists(answers, OPEN):
+                data = encode_reply(Reply(call_id=delivery.call_id, result=result))
+                self._redis.hsetnx(answers, str(batch["place"]), data)
+            return
         key = reply_key(delivery.header["reply_to"])
         pipe = self._redis.pipeline(transaction=False)
         pipe.rpush(key, encode_reply(Reply(call_id=delivery.call_id, result=result)))
