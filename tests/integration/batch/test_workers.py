@@ -14,14 +14,14 @@ from producer.batch.snapshot import State
 from producer.settings import Settings
 from tests.integration.worker.containers import PlainWorker
 from tests.machines import ROOT, worker_environ
-from tests.waiting import until, wait_until
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("server")
 
 
 @contextmanager
 def worker(settings: Settings, folder: Path, name: str) -> Iterator[PlainWorker]:
-    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--without-mingle", "-n", f"{name}@%h"]
+    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel=INFO", "-n", f"{name}@%h"]
     running = PlainWorker(
         name=name,
         command=command,
