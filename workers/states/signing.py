@@ -43,10 +43,20 @@ class Signer:
     def accepts(self, blob: BlobRef, state_id: str) -> bool:
         return any(hmac.compare_digest(_mac(key, blob, state_id), blob.signature) for key in self._keys)
 
+    def sign_text(self, *text: str) -> str:
+        """The signature for a list of texts, whose first says what kind of thing is signed."""
+        return _seal(self._keys[0], *text)
+
+    def accepts_text(self, signature: str, *text: str) -> bool:
+        return any(hmac.compare_digest(_seal(key, *text), signature) for key in self._keys)
+
 
 def _mac(key: bytes, blob: BlobRef, state_id: str) -> str:
     # The state's id speaks for project, header and steps.
-    signed = netstrings(
-        "leanfleet-blob", state_id, blob.sha256, str(blob.size_bytes), blob.encoding, str(blob.unpacked_bytes)
+    return _seal(
+        key, "leanfleet-blob", state_id, blob.sha256, str(blob.size_bytes), blob.encoding, str(blob.unpacked_bytes)
     )
-    return hmac.new(key, signed, hashlib.sha256).hexdigest()
+
+
+def _seal(key: bytes, *text: str) -> str:
+    return hmac.new(key, netstrings(*text), hashlib.sha256).hexdigest()

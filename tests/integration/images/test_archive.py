@@ -1,0 +1,199 @@
+"""Images in a store: what is kept, what is shared, and what is refused before CRIU sees it."""
+
+import dataclasses
+import hashlib
+import os
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from producer.settings import Settings
+from producer.store import AsyncStore, open_store
+from tests.integration.images.cold import Freezer, run
+from workers.images.archive import CHUNKS, Archive, name_of
+from workers.images.errors import ImageError, ImageRefusedError
+from workers.images.image import Image
+from workers.images.machine import this_machine
+from workers.images.manifest import Manifest
+from workers.states.signing import Signer
+
+pytestmark = pytest.mark.parametrize("project", ["scripted"], indirect=True)
+SIGNER = Signer("a-secret-of-this-fleet")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[AsyncStore]:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    async with open_store(Settings(store_url=f"file://{folder}")) as store:
+        yield store
+
+
+@pytest.fixture
+def archive(store: AsyncStore) -> Archive:
+    return Archive(store, SIGNER)
+
+
+@pytest.fixture
+async def image(freezer: Freezer) -> Image:
+    return await freezer.freeze(await freezer.start())
+
+
+async def fetch(archive: Archive, manifest: Manifest, freezer: Freezer) -> Image:
+    return await archive.fetch(manifest, here=this_machine(freezer.criu.version), parent=freezer.folder)
+
+
+async def test_an_image_comes_back_as_it_was_and_thaws(archive: Archive, image: Image, freezer: Freezer) -> None:
+    manifest = await archive.add(image)
+    back = await fetch(archive, await archive.read(name_of(manifest)), freezer)
+    assert back.warm == image.warm
+    assert back.mapped == image.mapped
+    assert {p.name: p.read_bytes() for p in back.written} == {p.name: p.read_bytes() for p in image.written}
+    assert (await run(await freezer.thaw(back), "", 0)).environment == 1
+
+
+async def test_storing_it_again_changes_nothing(archive: Archive, store: AsyncStore, image: Image) -> None:
+    first = await archive.add(image)
+    before = {info.name: info.modified_at async for info in store.list(CHUNKS)}
+    assert await archive.add(image) == first
+    assert {info.name: info.modified_at async for info in store.list(CHUNKS)} == before
+
+
+async def test_an_image_is_found_by_project_header_and_machine(
+    archive: Archive, image: Image, freezer: Freezer
+) -> None:
+    manifest = await archive.add(image)
+    here = this_machine(freezer.criu.version)
+    assert await archive.find(image.warm.project, image.warm.header, here) == manifest
+    assert await archive.find(image.warm.project, "import Other", here) is None
+    assert await archive.find("another", image.warm.header, here) is None
+    elsewhere = msgspec.structs.replace(here, cpu_flags=())
+    assert await archive.find(image.warm.project, image.warm.header, elsewhere) is None
+
+
+async def test_without_a_key_nothing_is_stored(store: AsyncStore, image: Image) -> None:
+    with pytest.raises(ImageError, match="BLOB_KEYS"):
+        await Archive(store, Signer("")).add(image)
+
+
+async def test_another_fleets_image_is_refused_and_not_found(
+    archive: Archive, store: AsyncStore, image: Image, freezer: Freezer
+) -> None:
+    manifest = await Archive(store, Signer("a-secret-of-another-fleet")).add(image)
+    with pytest.raises(ImageRefusedError, match="no signature of this fleet"):
+        await fetch(archive, manifest, freezer)
+    assert await archive.find(image.warm.project, image.warm.header, image.warm.machine) is None
+    assert "no signature" in await archive.verify(manifest)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kernel": "2.6.32"}, "kernel 2.6.32"),
+        ({"architecture": "vax"}, "architecture vax"),
+        ({"criu": "3.17"}, "CRIU 3.17"),
+        ({"cpu_flags": ("quantum",)}, "lacks quantum"),
+    ],
+)
+async def test_what_does_not_fit_the_machine_is_refused(
+    archive: Archive, image: Image, freezer: Freezer, changes: dict[str, object], words: str
+) -> None:
+    machine = msgspec.structs.replace(image.warm.machine, **changes)
+    other = dataclasses.replace(image, warm=msgspec.structs.replace(image.warm, machine=machine))
+    manifest = await archive.add(other)
+    with pytest.raises(ImageRefusedError, match=words):
+        await fetch(archive, manifest, freezer)
+
+
+async def test_another_library_is_noticed_though_its_size_is_the_same(
+    archive: Archive, image: Image, freezer: Freezer
+) -> None:
+    library = freezer.folder / "library.so"
+    library.write_bytes(b"one")
+    status = library.stat()
+    stamp = next(iter(image.mapped.values()))._replace(
+        inode=status.st_ino, size_bytes=status.st_size, modified_ns=status.st_mtime_ns
+    )
+    manifest = await archive.add(dataclasses.replace(image, mapped={**image.mapped, library: stamp}))
+    library.write_bytes(b"two")
+    with pytest.raises(ImageRefusedError, match=r"made with another .*library"):
+        await fetch(archive, manifest, freezer)
+    library.unlink()
+    with pytest.raises(ImageRefusedError, match="No such file"):
+        await fetch(archive, manifest, freezer)
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_no_damage_to_a_stored_image_goes_unnoticed(
+    archive: Archive, store: AsyncStore, image: Image, freezer: Freezer
+) -> None:
+    """Truncated, flipped, emptied, swapped with another's: every object of it, in turn and at random places."""
+    rng = random.Random(5)
+    manifest = await archive.add(image)
+    folder = Path(store.url.removeprefix("file://"))
+    objects = files(folder)
+    before = set(freezer.folder.iterdir())
+    for path in objects:
+        sound = path.read_bytes()
+        flipped = bytearray(sound)
+        flipped[rng.randrange(len(sound))] ^= 1 << rng.randrange(8)
+        other = rng.choice([each for each in objects if each != path]).read_bytes()
+        for damaged in (bytes(flipped), sound[: rng.randrange(len(sound))], b"", other):
+            if hashlib.sha256(damaged).digest() == hashlib.sha256(sound).digest():
+                continue
+            path.write_bytes(damaged)
+            with pytest.raises(ImageRefusedError):
+                await fetch(archive, await archive.read(name_of(manifest)), freezer)
+            assert set(freezer.folder.iterdir()) == before, "a refused image leaves no file"
+        path.write_bytes(sound)
+    assert await archive.verify(manifest) == ""
+
+
+async def test_a_manifest_cannot_name_a_file_elsewhere(archive: Archive, store: AsyncStore, image: Image) -> None:
+    manifest = await archive.add(image)
+    part = msgspec.structs.replace(manifest.parts[0], name="../escaped")
+    evil = msgspec.structs.replace(manifest, parts=(part,)).signed(SIGNER)
+    await store.put_named(name_of(evil), evil.to_json())
+    with pytest.raises(ImageRefusedError, match="names files"):
+        await archive.read(name_of(evil))
+
+
+async def test_a_full_disk_costs_an_error_and_no_file(archive: Archive, image: Image, freezer: Freezer) -> None:
+    manifest = await archive.add(image)
+    missing = freezer.folder / "not there"
+    with pytest.raises(ImageError):
+        await archive.fetch(manifest, here=image.warm.machine, parent=missing)
+
+
+async def test_removing_an_image_keeps_what_others_use(archive: Archive, store: AsyncStore, image: Image) -> None:
+    other = dataclasses.replace(image, warm=msgspec.structs.replace(image.warm, header="import Other"))
+    first, second = await archive.add(image), await archive.add(other)
+    assert first.id != second.id
+    assert first.chunks == second.chunks
+    assert await archive.remove([name_of(first)]) == 0
+    assert await archive.verify(second) == ""
+    assert await archive.remove([name_of(second)]) == len(second.chunks)
+    assert not [info async for info in store.list()]
+
+
+async def test_an_image_is_copied_to_another_store(archive: Archive, image: Image, freezer: Freezer) -> None:
+    folder = freezer.folder / "remote"
+    folder.mkdir()
+    manifest = await archive.add(image)
+    async with open_store(Settings(store_url=f"file://{folder}")) as other:
+        remote = Archive(other, SIGNER)
+        await archive.copy(manifest, remote)
+        assert [name async for name, _ in remote.manifests()] == [name_of(manifest)]
+        assert await remote.verify(manifest) == ""
+
+
+async def test_an_image_is_not_stored_when_its_files_have_changed_meanwhile(archive: Archive, image: Image) -> None:
+    os.truncate(image.folder / "pages-1.img", 4096)
+    with pytest.raises(ImageError, match="was changed"):
+        await archive.add(image)

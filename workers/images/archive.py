@@ -1,0 +1,195 @@
+"""Images in a store: cut into chunks under their hashes, compressed, with a manifest that holds them together.
+
+Equal chunks are stored once, so that pushing an image again costs nothing. Chunks are cut at fixed places: pages lie at
+fixed places too.
+"""
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from producer.errors import BlobCorruptError, BlobMissingError, InvalidInputError
+from producer.store import AsyncStore
+from workers.images.errors import ImageError, ImageRefusedError
+from workers.images.image import Image, stamps, written_files
+from workers.images.machine import Machine
+from workers.images.manifest import Chunk, Manifest, Part, describe_files
+from workers.states.packing import pack, unpack
+from workers.states.signing import Signer
+
+IMAGES = "images"
+CHUNKS = "image-chunks"
+CHUNK_BYTES = 4 * 1024**2
+_AT_ONCE = 4  # chunks in memory
+
+
+def folder_of(project: str, header: str) -> str:
+    """Where the manifests of one header's images are."""
+    return f"{IMAGES}/{project}/{hashlib.sha256(header.encode()).hexdigest()[:16]}"
+
+
+def name_of(manifest: Manifest) -> str:
+    return f"{folder_of(manifest.warm.project, manifest.warm.header)}/{manifest.id}"
+
+
+class Archive:
+    """The images in one store. For use in one event loop."""
+
+    def __init__(self, store: AsyncStore, signer: Signer) -> None:
+        self._store = store
+        self._signer = signer
+
+    async def add(self, image: Image) -> Manifest:
+        """Store an image.
+
+        Raises:
+            ImageError: there is no key to sign it with, or a file that it needs is gone.
+            StoreUnavailableError: the store cannot be written.
+        """
+        if not self._signer.can_sign:
+            raise ImageError("an image must be signed, and there is no key: set LEANFLEET_WORKER_BLOB_KEYS")
+        try:
+            whole, files = await asyncio.to_thread(describe_files, list(image.mapped))
+            parts = [await self._add_part(path) for path in await asyncio.to_thread(written_files, image.folder)]
+        except OSError as error:
+            raise ImageError(f"the image cannot be read: {error}") from error
+        if why := await asyncio.to_thread(image.changed):
+            raise ImageError(f"the image cannot be stored: {why}")
+        manifest = Manifest(warm=image.warm, whole_files=whole, files=files, parts=tuple(parts)).signed(self._signer)
+        await self._store.put_named(name_of(manifest), manifest.to_json())
+        return manifest
+
+    async def _add_part(self, path: Path) -> Part:
+        chunks: list[Chunk] = []
+        with path.open("rb") as file:
+            while batch := [data for _ in range(_AT_ONCE) if (data := await asyncio.to_thread(file.read, CHUNK_BYTES))]:
+                chunks += await asyncio.gather(*map(self._add_chunk, batch))
+        return Part(name=path.name, chunks=tuple(chunks))
+
+    async def _add_chunk(self, data: bytes) -> Chunk:
+        packed, encoding = await asyncio.to_thread(pack, data)
+        sha256 = await self._store.put(packed, folder=CHUNKS)
+        return Chunk(sha256=sha256, size_bytes=len(packed), unpacked_bytes=len(data), encoding=encoding)
+
+    async def names(self, prefix: str = f"{IMAGES}/") -> AsyncIterator[str]:
+        async for info in self._store.list(prefix):
+            yield info.name
+
+    async def manifests(self, prefix: str = f"{IMAGES}/") -> AsyncIterator[tuple[str, Manifest | ImageRefusedError]]:
+        """Every image's name and manifest, or why that cannot be used."""
+        async for name in self.names(prefix):
+            try:
+                yield name, await self.read(name)
+            except ImageRefusedError as error:
+                yield name, error
+
+    async def read(self, name: str) -> Manifest:
+        """The manifest under this name; its signature has not been looked at.
+
+        Raises:
+            ImageRefusedError: it is damaged, or there is none.
+            StoreUnavailableError: the store cannot be read.
+        """
+        try:
+            data = await self._store.get_named(name)
+        except (BlobMissingError, InvalidInputError) as error:
+            raise ImageRefusedError(f"there is no image {name}") from error
+        return Manifest.from_json(data, expected_id=name.rpartition("/")[2])
+
+    async def find(self, project: str, header: str, here: Machine) -> Manifest | None:
+        """An image of this fleet for this header, project and machine, as far as its manifest tells."""
+        async for _, manifest in self.manifests(f"{folder_of(project, header)}/"):
+            if isinstance(manifest, Manifest) and not manifest.warm.machine.misfit(here):
+                try:
+                    manifest.require_signature(self._signer)
+                except ImageRefusedError:
+                    continue
+                return manifest
+        return None
+
+    async def fetch(self, manifest: Manifest, *, here: Machine, parent: Path) -> Image:
+        """The image as files in a new folder of `parent`, after everything about it was checked.
+
+        Raises:
+            ImageRefusedError: it is not signed, does not fit this machine, or is damaged.
+            ImageError: there is no room for it.
+            StoreUnavailableError: the store cannot be read.
+        """
+        manifest.require_signature(self._signer)
+        await asyncio.to_thread(manifest.require_fit, here)
+        folder = None
+        try:
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="image-", dir=parent))
+            for part in manifest.parts:
+                await self._write_part(part, folder / part.name)
+            mapped = await asyncio.to_thread(lambda: stamps(Path(file.path) for file in manifest.files))
+            written = await asyncio.to_thread(lambda: stamps(written_files(folder)))
+        except BaseException as error:
+            if folder is not None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise ImageError(f"the image cannot be written: {error}") from error
+            raise
+        return Image(folder=folder, warm=manifest.warm, mapped=mapped, written=written)
+
+    async def _write_part(self, part: Part, path: Path) -> None:
+        with path.open("xb") as file:
+            for start in range(0, len(part.chunks), _AT_ONCE):
+                for data in await asyncio.gather(*map(self._chunk, part.chunks[start : start + _AT_ONCE])):
+                    await asyncio.to_thread(file.write, data)
+
+    async def _chunk(self, chunk: Chunk) -> bytes:
+        try:
+            packed = await self._store.get(chunk.sha256, folder=CHUNKS)
+            return await asyncio.to_thread(unpack, packed, chunk.encoding, chunk.unpacked_bytes)
+        except (BlobMissingError, BlobCorruptError, InvalidInputError) as error:
+            raise ImageRefusedError(f"a part of the image is missing or damaged: {error.message}") from error
+
+    async def verify(self, manifest: Manifest) -> str:
+        """What is wrong with an image, its signature included; empty when nothing is. Raises StoreUnavailableError."""
+        try:
+            manifest.require_signature(self._signer)
+            for part in manifest.parts:
+                for chunk in part.chunks:
+                    await self._chunk(chunk)
+        except ImageRefusedError as error:
+            return error.message
+        return ""
+
+    async def copy(self, manifest: Manifest, to: "Archive") -> None:
+        """Give another store all that it lacks of an image, the manifest last: what can be found there is whole.
+
+        Raises:
+            ImageRefusedError: it is not this fleet's, or damaged.
+            StoreUnavailableError: one of the stores cannot be reached.
+        """
+        manifest.require_signature(self._signer)
+        wanted = sorted(manifest.chunks)
+        for start in range(0, len(wanted), _AT_ONCE):
+            await asyncio.gather(*(self._copy_chunk(sha256, to) for sha256 in wanted[start : start + _AT_ONCE]))
+        await to._store.put_named(name_of(manifest), manifest.to_json())  # noqa: SLF001 - one of us
+
+    async def _copy_chunk(self, sha256: str, to: "Archive") -> None:
+        if await to._store.exists(sha256, folder=CHUNKS):  # noqa: SLF001 - one of us
+            return
+        try:
+            data = await self._store.get(sha256, folder=CHUNKS)
+        except (BlobMissingError, BlobCorruptError) as error:
+            raise ImageRefusedError(f"a part of the image is missing or damaged: {error.message}") from error
+        await to._store.put(data, folder=CHUNKS)  # noqa: SLF001 - one of us
+
+    async def remove(self, names: Iterable[str]) -> int:
+        """Delete images, and what no other image uses of their chunks; returns how many chunks that were."""
+        doomed = set(names)
+        lost: set[str] = set()
+        kept: set[str] = set()
+        async for name, manifest in self.manifests():
+            if isinstance(manifest, Manifest):
+                (lost if name in doomed else kept).update(manifest.chunks)
+        await self._store.delete(doomed)
+        chunks = lost - kept
+        await self._store.delete(f"{CHUNKS}/{sha256[:2]}/{sha256}" for sha256 in chunks)
+        return len(chunks)
