@@ -34,7 +34,10 @@ ROUNDS = 5
 TACTICS_PER_OPERATION = 8
 IN_FLIGHT = 64
 
-SHORT = "theorem short (p q : Prop) (h : p ∧ q) : q ∧ p := by\n  constructor\n  · exact h.2\n  · exact h.1"
+SHORT = """theorem short (p q r : Prop) (h : p ∧ (q ∨ r)) : (p ∧ q) ∨ (p ∧ r) := by
+  obtain ⟨hp, hq | hr⟩ := h
+  · exact Or.inl ⟨hp, hq⟩
+  · exact Or.inr ⟨hp, hr⟩"""
 ORDINARY = "\n".join(
     f"theorem ordinary{n} (n : Nat) : 0 + n = n := by\n"
     "  induction n with\n  | zero => rfl\n  | succ n ih => exact congrArg Nat.succ ih"
@@ -42,7 +45,11 @@ ORDINARY = "\n".join(
 )
 HOLE = "theorem hole (p q r : Prop) (h : p ∧ q ∧ r) : r ∧ q ∧ p := by sorry"
 # About as long as the short command, so that the two rows of k = 1 and k = 8 compare the same work.
-TACTIC = "(obtain ⟨hp, hq, hr⟩ := h; constructor; simp [hr]; constructor <;> simp [hp, hq])"
+TACTIC = (
+    "(obtain ⟨hp, hq, hr⟩ := h; have a : r ∧ p := by simp [hr, hp]; have b : q ∧ p := by simp [hq, hp]; "
+    "constructor; simp [a]; constructor <;> simp [b])"
+)
+
 
 Answer = dict[str, object]
 
