@@ -46,7 +46,7 @@ ORDINARY = "\n".join(
 HOLE = "theorem hole (p q r : Prop) (h : p ∧ q ∧ r) : r ∧ q ∧ p := by sorry"
 # About as long as the short command, so that the two rows of k = 1 and k = 8 compare the same work.
 TACTIC = (
-    "(obtain ⟨hp, hq, hr⟩ := h; have a : r ∧ p := by simp [hr, hp]; have b : q ∧ p := by simp [hq, hp]; "
+    "(obtain ⟨hp, hq, hr⟩ := h; have a : r ∧ p := (by simp [hr, hp]); have b : q ∧ p := (by simp [hq, hp]); "
     "constructor; simp [a]; constructor <;> simp [b])"
 )
 
