@@ -18,10 +18,12 @@ from producer.errors import (
     StoreError,
     WireError,
 )
-from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.judgement import Judgement, Strength, Verdict
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.outcome import Outcome
 from producer.result import (
     AnyResult,
+    AuditedTheorem,
     ExportStateResult,
     ImportStateResult,
     Message,
@@ -32,6 +34,7 @@ from producer.result import (
     Sorry,
     TacticResult,
     Timing,
+    VerifyProofResult,
 )
 from producer.settings import Settings, load_settings
 from producer.state import StateRef
@@ -45,6 +48,7 @@ logging.getLogger("leanfleet").addHandler(logging.NullHandler())
 __all__ = [
     "AnyOperation",
     "AnyResult",
+    "AuditedTheorem",
     "BrokerRefusedError",
     "BrokerUnavailableError",
     "Call",
@@ -57,6 +61,7 @@ __all__ = [
     "ImportStateResult",
     "InvalidInputError",
     "InvalidTextError",
+    "Judgement",
     "LeanFleetError",
     "Message",
     "Outcome",
@@ -72,9 +77,13 @@ __all__ = [
     "Sorry",
     "StateRef",
     "StoreError",
+    "Strength",
     "SyncClient",
     "TacticResult",
     "Timing",
+    "Verdict",
+    "VerifyProof",
+    "VerifyProofResult",
     "WireError",
     "__version__",
     "connect",

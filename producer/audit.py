@@ -1,20 +1,15 @@
 """Asking Lean which axioms theorems rest on: `#print axioms`, in the environment that the text left behind.
 
-It is asked in the candidate's own environment, so a text that redefines `#print axioms` could answer for Lean. The
-verdict of text that was written to deceive needs a stronger audit; whoever has one hands it to `producer.checking`.
+It is asked in the candidate's own environment, so a text that redefines `#print axioms` could answer for Lean: the
+verdict of a text that was written to deceive needs a stronger audit (`producer.operation.VerifyProof`).
 """
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.result import RunCodeResult
 from producer.verdict import Axioms
-
-if TYPE_CHECKING:
-    from producer.client import Client
 
 # "'t' depends on axioms: [propext, Quot.sound]", wrapped over lines where it is long.
 _DEPENDS = re.compile(r"'(?P<name>.+)' depends on axioms: \[(?P<axioms>[^\]]*)\]", re.DOTALL)
@@ -41,22 +36,3 @@ def read_answer(theorems: Sequence[str], result: RunCodeResult) -> Axioms:
         elif _NONE.fullmatch(message.data.strip()) is not None:
             found[theorem] = ()
     return Axioms(by_theorem=found)
-
-
-async def audit(
-    fleet: "Client",
-    operation: AnyOperation,
-    result: RunCodeResult,
-    theorems: Sequence[str],
-    *,
-    deadline_seconds: float | None = None,
-) -> Axioms:
-    """The axioms of what `operation` declared; with its limits, since its environment may have to be restored."""
-    answer = await fleet.run_code(
-        question(theorems),
-        result.state,
-        timeout_seconds=operation.timeout_seconds,
-        memory_bytes=operation.memory_bytes,
-        deadline_seconds=deadline_seconds,
-    )
-    return read_answer(theorems, answer)

@@ -7,20 +7,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from producer.audit import audit
 from producer.client import Client
 from producer.files import Text
-from producer.result import RunCodeResult
+from producer.judgement import Judgement
+from producer.operation import VerifyProof
+from producer.result import VerifyProofResult
 from producer.tasklets import stop
-from producer.theorems import find_theorems
-from producer.verdict import Judgement, judge, needs_audit
 
 
 class Checked(NamedTuple):
     """A text and what became of it. `seconds` is how long its caller waited, queue and audit included."""
 
     text: Text
-    result: RunCodeResult
+    result: VerifyProofResult
     judgement: Judgement
     seconds: float
 
@@ -49,14 +48,16 @@ class Checked(NamedTuple):
 
 
 async def check_text(fleet: Client, text: Text, *, deadline_seconds: float | None = None) -> Checked:
-    """Run a text in a fresh environment and look at the axioms of its theorems; raises what `run_code` raises."""
+    """Have a text verified; raises what the client's verbs raise."""
     started = time.monotonic()
-    result = await fleet.submit(text.operation, deadline_seconds=deadline_seconds)
-    theorems = find_theorems(text.operation.code)
-    axioms = None
-    if needs_audit(result, theorems):
-        axioms = await audit(fleet, text.operation, result, theorems, deadline_seconds=deadline_seconds)
-    return Checked(text, result, judge(result, theorems, axioms), time.monotonic() - started)
+    operation = VerifyProof(
+        proof=text.operation.code,
+        statement=text.statement,
+        timeout_seconds=text.operation.timeout_seconds,
+        memory_bytes=text.operation.memory_bytes,
+    )
+    result = await fleet.submit(operation, deadline_seconds=deadline_seconds)
+    return Checked(text, result, result.judgement, time.monotonic() - started)
 
 
 async def check_texts(

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable
 from operator import itemgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, overload
 
 import msgspec
 
@@ -31,7 +31,15 @@ from producer.errors import (
     SettingsError,
     WireError,
 )
-from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.operation import (
+    DEFAULT_ALLOWED_AXIOMS,
+    AnyOperation,
+    ExportState,
+    ImportState,
+    RunCode,
+    RunTactics,
+    VerifyProof,
+)
 from producer.outcome import Outcome
 from producer.pump import Pump
 from producer.reply import Reply, complete, failure
@@ -43,6 +51,7 @@ from producer.result import (
     RunCodeResult,
     RunTacticsResult,
     TacticResult,
+    VerifyProofResult,
 )
 from producer.screening import all_refused, merged, screen, sendable
 from producer.settings import Settings, load_settings, without_password
@@ -341,6 +350,29 @@ class Client:
         operation = ImportState(state=state, **self._limits(timeout_seconds, memory_bytes))
         return await self.submit(operation, deadline_seconds=deadline_seconds)
 
+    async def verify_proof(
+        self,
+        statement: str,
+        proof: str,
+        *,
+        theorem: str = "",
+        allowed_axioms: Iterable[str] = DEFAULT_ALLOWED_AXIOMS,
+        strength: Literal["", "kernel", "command", "external"] = "",
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> VerifyProofResult:
+        """Decide whether a text proves a statement; see `VerifyProof` for what the arguments are."""
+        operation = VerifyProof(
+            statement=statement,
+            proof=proof,
+            theorem=theorem,
+            allowed_axioms=tuple(allowed_axioms),
+            strength=strength,
+            **self._limits(timeout_seconds, memory_bytes),
+        )
+        return await self.submit(operation, deadline_seconds=deadline_seconds)
+
     def _limits(self, timeout_seconds: float | None, memory_bytes: int | None) -> dict[str, Any]:
         return {
             "timeout_seconds": self.settings.timeout_seconds if timeout_seconds is None else timeout_seconds,
@@ -394,6 +426,8 @@ class Client:
     def submit(self, operation: ExportState, *, deadline_seconds: float | None = None) -> Call[ExportStateResult]: ...
     @overload
     def submit(self, operation: ImportState, *, deadline_seconds: float | None = None) -> Call[ImportStateResult]: ...
+    @overload
+    def submit(self, operation: VerifyProof, *, deadline_seconds: float | None = None) -> Call[VerifyProofResult]: ...
     @overload
     def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> Call[AnyResult]: ...
 

@@ -7,9 +7,9 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from producer.errors import InvalidInputError
-from producer.operation import RunCode
+from producer.judgement import Expectation
+from producer.operation import RunCode, VerifyProof
 from producer.settings import Settings
-from producer.verdict import Expectation
 
 # A line's JSON may be longer than the code in it, by escapes and names; what is longer than this is not even parsed.
 _LINE_FACTOR = 8
@@ -22,6 +22,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     operation: RunCode
+    statement: str = ""  # what it is to prove; empty: every theorem that it declares
     expect: Expectation | None = None
     where: str = ""
 
@@ -39,6 +40,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     id: str
     code: str
     header: str = ""
+    statement: str = ""
     expect: Expectation | None = None
     timeout_seconds: float | None = None
     memory_bytes: int | None = None
@@ -50,8 +52,9 @@ _decoder = msgspec.json.Decoder(Line)
 def read_texts(paths: Sequence[Path], settings: Settings) -> Reading:
     """Read `.lean` files (one text each, named by its path) and `.jsonl` files (one text a line).
 
-    A line has `id` and `code`, and may have `header` (put before the code, on lines of its own), `expect` (see
-    `Expectation`), `timeout_seconds` and `memory_bytes`; the settings' limits hold for the others.
+    A line has `id` and `code`, and may have `statement` (what the code is to prove; see `VerifyProof`), `header` (put
+    before the code and the statement, on lines of its own), `expect` (see `Expectation`), `timeout_seconds` and
+    `memory_bytes`; the settings' limits hold for the others.
     """
     return gathered(found for path in paths for found in read_file(path, settings))
 
@@ -149,16 +152,19 @@ def text_of(line: Line, where: str, settings: Settings) -> Text | str:
         return f"{where}: the id is empty"
     if not line.code.strip():
         return f"{where}: the code is empty"
+    both = (line.code, line.statement)
+    code, statement = (f"{line.header}\n{text}" if line.header and text else text for text in both)
     operation = RunCode(
-        code=f"{line.header}\n{line.code}" if line.header else line.code,
+        code=code,
         timeout_seconds=settings.timeout_seconds if line.timeout_seconds is None else line.timeout_seconds,
         memory_bytes=settings.memory_bytes if line.memory_bytes is None else line.memory_bytes,
     )
     try:
+        VerifyProof(proof=code, statement=statement).checked(max_bytes=settings.max_operation_bytes)
         operation.checked(max_bytes=settings.max_operation_bytes)
     except InvalidInputError as error:
         return f"{where}: {error.message}"
-    return Text(id=line.id, operation=operation, expect=line.expect, where=where)
+    return Text(id=line.id, operation=operation, statement=statement, expect=line.expect, where=where)
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
@@ -12,6 +12,8 @@ from producer.state import StateRef
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MEMORY_BYTES = 4 * 1024**3
 DEFAULT_MAX_BYTES = 1_000_000
+# What Lean's own library rests on; everything else must be asked for.
+DEFAULT_ALLOWED_AXIOMS = ("propext", "Classical.choice", "Quot.sound")
 
 # JSON can carry them, yet no Lean source has them and some REPLs stop reading at a NUL.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -180,8 +182,44 @@ class ImportState(Operation, frozen=True, kw_only=True, tag="import_state"):
         return str(self.state)
 
 
-AnyOperation = RunCode | RunTactics | ExportState | ImportState
+class VerifyProof(Operation, frozen=True, kw_only=True, tag="verify_proof"):
+    """Decide whether `proof` proves `statement`, by what the kernel thinks of it and not by what its text looks like.
+
+    Both are whole texts. The statement ends in the theorem with `sorry` for its proof, and may define before what it
+    needs; the proof declares a theorem of the same name, whatever else it declares. They share their imports: a proof
+    without any has the statement's. Without a statement, every theorem that the text declares by name must be proved.
+
+    `theorem` names the one that is meant; empty: the last one of the statement. A proof may rest on the
+    `allowed_axioms` alone. `strength` is what the check must at least withstand (docs/verdicts.md): "kernel",
+    "command", "external", or empty for the strongest that the worker's REPL can do.
+
+    The time limit holds for each of the processes that take part: statement, proof, and audit.
+    """
+
+    proof: str
+    statement: str = ""
+    theorem: str = ""
+    allowed_axioms: tuple[str, ...] = DEFAULT_ALLOWED_AXIOMS
+    strength: Literal["", "kernel", "command", "external"] = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.statement, self.proof, self.theorem)
+
+    @property
+    def label(self) -> str:
+        return first_line(self.theorem or self.statement or self.proof)
+
+    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
+        if self.theorem and not self.statement:
+            raise InvalidInputError(f"theorem {self.theorem!r} is named, and there is no statement that declares it")
+        for axiom in self.allowed_axioms:
+            check_text(axiom)
+        return super().checked(max_bytes=max_bytes)
+
+
+AnyOperation = RunCode | RunTactics | ExportState | ImportState | VerifyProof
 
 OPERATIONS: dict[str, type[AnyOperation]] = {
-    str(each.__struct_config__.tag): each for each in (RunCode, RunTactics, ExportState, ImportState)
+    str(each.__struct_config__.tag): each for each in (RunCode, RunTactics, ExportState, ImportState, VerifyProof)
 }

@@ -9,7 +9,7 @@ import msgspec
 
 from producer.errors import WireError
 from producer.header import split_header
-from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.outcome import Outcome
 from producer.result import (
     RESULTS,
@@ -20,6 +20,7 @@ from producer.result import (
     RunTacticsResult,
     Sorry,
     TacticResult,
+    VerifyProofResult,
 )
 from producer.state import CommandStep, SorryStep, StateRef, TacticStep
 
@@ -96,7 +97,9 @@ def complete(operation: AnyOperation, result: AnyResult) -> AnyResult:
             return result
         case ImportState(), ImportStateResult():
             return msgspec.structs.replace(result, state=operation.state.in_project(result.project))
-        case ((RunCode() | RunTactics() | ExportState() | ImportState()), _):
+        case VerifyProof(), VerifyProofResult():
+            return result
+        case ((RunCode() | RunTactics() | ExportState() | ImportState() | VerifyProof()), _):
             raise WireError(f"a {type(result).__name__} cannot answer a {operation.kind}")
         case _:
             assert_never(operation)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from producer.judgement import Judgement, Strength, Verdict
 from producer.outcome import Outcome
 from producer.state import StateRef
 
@@ -125,9 +126,44 @@ class ImportStateResult(Result, frozen=True, kw_only=True, omit_defaults=True, t
     state: StateRef | None = None
 
 
-AnyResult = RunCodeResult | RunTacticsResult | ExportStateResult | ImportStateResult
+class AuditedTheorem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A theorem as the audit found it: as what it was declared (empty: not at all), and on which axioms it rests."""
+
+    name: str
+    kind: str = ""
+    axioms: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()  # those among them that the candidate declared itself
+
+
+class VerifyProofResult(Result, frozen=True, kw_only=True, omit_defaults=True, tag="verify_proof"):
+    """`verdict` is `error` where the check was cut short, and then says nothing about the proof.
+
+    The outcome is how the proof's text ran: `ok` also where it does not prove what was asked. `reasons` are for
+    programs, each beginning with a word of docs/verdicts.md.
+    """
+
+    verdict: Verdict = Verdict.ERROR
+    reasons: tuple[str, ...] = ()
+    strength: Strength | None = None  # how it was checked; None where it did not come to that
+    theorems: tuple[AuditedTheorem, ...] = ()
+    messages: tuple[Message, ...] = ()  # what Lean said of the proof's text
+
+    @property
+    def is_proved(self) -> bool:
+        return self.verdict is Verdict.PROVED
+
+    @property
+    def judgement(self) -> Judgement:
+        """The verdict and its reasons; where nothing was run, the reason why."""
+        reasons = self.reasons
+        if not reasons and self.verdict is Verdict.ERROR:
+            reasons = (f"{self.outcome}: {' '.join(self.reason.split())[:200]}" if self.reason else str(self.outcome),)
+        return Judgement(verdict=self.verdict, outcome=self.outcome, reasons=reasons)
+
+
+AnyResult = RunCodeResult | RunTacticsResult | ExportStateResult | ImportStateResult | VerifyProofResult
 
 RESULTS: dict[str, type[AnyResult]] = {
     str(each.__struct_config__.tag): each
-    for each in (RunCodeResult, RunTacticsResult, ExportStateResult, ImportStateResult)
+    for each in (RunCodeResult, RunTacticsResult, ExportStateResult, ImportStateResult, VerifyProofResult)
 }

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Coroutine, Generator, Iterable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from producer.client import Client, Finished, connected_settings
 from producer.errors import ClientClosedError
-from producer.operation import AnyOperation
+from producer.operation import DEFAULT_ALLOWED_AXIOMS, AnyOperation
 from producer.result import (
     AnyResult,
     ExportStateResult,
@@ -22,6 +22,7 @@ from producer.result import (
     RunCodeResult,
     RunTacticsResult,
     TacticResult,
+    VerifyProofResult,
 )
 from producer.settings import Settings
 from producer.state import StateRef
@@ -225,6 +226,31 @@ class SyncClient:
         return self._wait(
             self.client.import_state(
                 state, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, deadline_seconds=deadline_seconds
+            )
+        )
+
+    def verify_proof(
+        self,
+        statement: str,
+        proof: str,
+        *,
+        theorem: str = "",
+        allowed_axioms: Iterable[str] = DEFAULT_ALLOWED_AXIOMS,
+        strength: Literal["", "kernel", "command", "external"] = "",
+        timeout_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        deadline_seconds: float | None = None,
+    ) -> VerifyProofResult:
+        return self._wait(
+            self.client.verify_proof(
+                statement,
+                proof,
+                theorem=theorem,
+                allowed_axioms=allowed_axioms,
+                strength=strength,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+                deadline_seconds=deadline_seconds,
             )
         )
 

@@ -1,52 +1,22 @@
-"""The verdict on a text: a pure function of what Lean answered.
+"""The verdict on a text: pure functions of what Lean answered.
 
 `not_proved` is Lean's judgement, the same at every run; `error` says that there is none, since the run was cut short.
 """
 
-import enum
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from producer.operation import first_line
+from producer.header import split_header
+from producer.judgement import Judgement, Verdict
+from producer.operation import DEFAULT_ALLOWED_AXIOMS, VerifyProof, first_line
 from producer.outcome import Outcome
-from producer.result import Message, RunCodeResult
+from producer.result import AuditedTheorem, Message, RunCodeResult
 
-# What Lean's own library rests on; everything else must be asked for.
-ALLOWED_AXIOMS = frozenset({"propext", "Classical.choice", "Quot.sound"})
+ALLOWED_AXIOMS = frozenset(DEFAULT_ALLOWED_AXIOMS)
 SORRY_AXIOM = "sorryAx"
 
 MAX_LEAN_ERRORS = 3
-
-
-class Verdict(enum.StrEnum):
-    PROVED = "proved"
-    NOT_PROVED = "not_proved"
-    ERROR = "error"
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict and, unless it is `proved`, why. Reasons begin with a word that programs may rely on."""
-
-    verdict: Verdict
-    outcome: Outcome
-    reasons: tuple[str, ...] = ()
-
-
-class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How a text is to end; what is left out may be anything. `reason` is the beginning of one of the reasons."""
-
-    verdict: Literal["proved", "not_proved", "error"] | None = None
-    outcome: Outcome | None = None
-    reason: str = ""
-
-    def is_met(self, judgement: Judgement) -> bool:
-        return (
-            self.verdict in (None, judgement.verdict)
-            and self.outcome in (None, judgement.outcome)
-            and (not self.reason or any(reason.startswith(self.reason) for reason in judgement.reasons))
-        )
 
 
 class Axioms(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +65,73 @@ def judge(
     reasons.extend(f"forbidden_axiom: {axiom}" for axiom in sorted(used - allowed - {SORRY_AXIOM}))
     verdict = Verdict.NOT_PROVED if reasons else Verdict.PROVED
     return Judgement(verdict=verdict, outcome=result.outcome, reasons=tuple(reasons))
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found when the constants behind a proof were looked at.
+
+    `rejected` says that the kernel does not accept them, and `mismatch` what in them is not the statement's; then no
+    theorem is named. `external` is what an external checker has against the proof.
+    """
+
+    theorems: tuple[AuditedTheorem, ...] = ()
+    rejected: str = ""
+    mismatch: str = ""
+    external: str = ""
+
+
+def refusals(operation: VerifyProof) -> tuple[str, ...]:
+    """Reasons not to ask Lean at all: a proof is looked at behind the statement's imports, and nowhere else."""
+    wanted, given = split_header(operation.statement).header, split_header(operation.proof).header
+    if operation.statement and given and given.split() != wanted.split():
+        return ("statement_mismatch: the proof imports other modules than the statement",)
+    if "prelude" in f"{wanted} {given}".split():
+        # Without the library nothing means what it is called: not the axioms that are allowed, and not the numbers
+        # for which the kernel has shortcuts.
+        return ("forbidden_command: prelude",)
+    return ()
+
+
+def judge_proof(operation: VerifyProof, text: RunCodeResult, audit: Audit | None) -> Judgement:
+    """The verdict on a proof.
+
+    Args:
+        operation: what was asked.
+        text: what became of the proof's whole text, run in a fresh environment.
+        audit: of the constants that came of it; None where the text was not fit for one.
+    """
+    if text.outcome is Outcome.LEAN_ERROR or (text.ok and text.errors):
+        return Judgement(verdict=Verdict.NOT_PROVED, outcome=Outcome.LEAN_ERROR, reasons=_lean_errors(text))
+    if not text.ok:
+        return _cut_short(text.outcome, text.reason)
+    reasons = tuple(dict.fromkeys(_objections(operation, text, Audit() if audit is None else audit)))
+    return Judgement(verdict=Verdict.NOT_PROVED if reasons else Verdict.PROVED, outcome=text.outcome, reasons=reasons)
+
+
+def _objections(operation: VerifyProof, text: RunCodeResult, audit: Audit) -> Iterator[str]:
+    if audit.mismatch:
+        yield f"statement_mismatch: {first_line(audit.mismatch, 200)}"
+        return
+    # Without a statement all of the text is meant; with one, only what its theorem rests on.
+    tells_of_sorry = bool(text.sorries) or any(map(_tells_of_sorry, text.messages))
+    if any(SORRY_AXIOM in each.axioms for each in audit.theorems) or (tells_of_sorry and not operation.statement):
+        yield "contains_sorry"
+    if audit.rejected:
+        yield f"kernel_rejected: {first_line(audit.rejected, 200)}"
+    elif not audit.theorems:
+        yield "no_theorem: the text declares none by name (an `example` leaves nothing to audit)"
+    allowed = {*operation.allowed_axioms, SORRY_AXIOM}
+    for theorem in audit.theorems:
+        if not theorem.kind:
+            yield f"missing_declaration: {theorem.name}"
+        elif theorem.kind != "theorem":
+            yield f"not_a_theorem: {theorem.name}"
+    used = {axiom for theorem in audit.theorems for axiom in theorem.axioms}
+    # An axiom of the candidate's own is never one of Lean's, whatever its name.
+    own = {axiom for theorem in audit.theorems for axiom in theorem.declared}
+    if audit.external:
+        yield f"external_rejected: {first_line(audit.external, 200)}"
+    yield from (f"forbidden_axiom: {axiom}" for axiom in sorted((used - allowed) | own))
 
 
 def _cut_short(outcome: Outcome, reason: str) -> Judgement:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from celery import Celery
 
-    from tasks.operations import export_state, import_state, run_code, run_tactics
+    from tasks.operations import export_state, import_state, run_code, run_tactics, verify_proof
 
     app: Celery
 
-__all__ = ["app", "export_state", "import_state", "run_code", "run_tactics"]
+__all__ = ["app", "export_state", "import_state", "run_code", "run_tactics", "verify_proof"]
 
 
 def __getattr__(name: str) -> object:

@@ -14,6 +14,7 @@ from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
 from workers.project import LeanProject, open_project
 from workers.settings import WorkerSettings
+from workers.verification.verifier import Verifier
 
 
 @asynccontextmanager
@@ -35,7 +36,9 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
         isolation = stack.enter_context(open_isolation(worker, project))
         pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation))
         answers = _answers(settings, worker, project, stack) if worker.answer_ttl_seconds > 0 else None
-        yield await stack.enter_async_context(Executor(pool, store, worker, answers=answers))
+        verifier = await stack.enter_async_context(Verifier(project, worker, isolation=isolation))
+        executor = Executor(pool, store, worker, answers=answers, verifier=verifier)
+        yield await stack.enter_async_context(executor)
 
 
 def _answers(settings: Settings, worker: WorkerSettings, project: LeanProject, stack: AsyncExitStack) -> Answers:

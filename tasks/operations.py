@@ -1,4 +1,4 @@
-"""The four tasks. Each signature says what may be passed; `OperationTask` does the rest, alike for all.
+"""The tasks, one for each operation. Each signature says what may be passed; `OperationTask` does the rest.
 
 Called through Celery's own API (`tasks.run_code.delay("…").get(timeout=60)`, groups, chords), the result is the whole
 result with its states, as JSON-like values: `msgspec.convert(value, RunCodeResult)` makes it an object again. Outcomes
@@ -22,7 +22,13 @@ from celery.utils.functional import head_from_fun
 
 from producer.envelope import TASK_PREFIX
 from producer.errors import InvalidInputError, LeanFleetError
-from producer.operation import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS, OPERATIONS, AnyOperation
+from producer.operation import (
+    DEFAULT_ALLOWED_AXIOMS,
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_TIMEOUT_SECONDS,
+    OPERATIONS,
+    AnyOperation,
+)
 from producer.outcome import Outcome
 from producer.reply import complete
 from producer.result import RESULTS, AnyResult
@@ -171,3 +177,17 @@ def import_state(
     fresh: bool = False,
 ) -> None:
     """Make a state warm on a worker; see `producer.operation.ImportState`."""
+
+
+@operation_task
+def verify_proof(
+    statement: str,
+    proof: str,
+    *,
+    theorem: str = "",
+    allowed_axioms: Sequence[str] = DEFAULT_ALLOWED_AXIOMS,
+    strength: str = "",
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+) -> None:
+    """Decide whether a text proves a statement; see `producer.operation.VerifyProof`."""

@@ -17,8 +17,8 @@ import msgspec
 import redis.exceptions
 from redis.asyncio import Redis
 
-from producer.operation import AnyOperation, RunCode, RunTactics
-from producer.result import AnyResult, Restored, RunCodeResult, RunTacticsResult, Timing
+from producer.operation import AnyOperation, RunCode, RunTactics, VerifyProof
+from producer.result import AnyResult, Restored, RunCodeResult, RunTacticsResult, Timing, VerifyProofResult
 
 T = TypeVar("T")
 
@@ -47,13 +47,13 @@ Do = Callable[[], Awaitable[AnyResult]]
 
 def can_be_remembered(operation: AnyOperation) -> bool:
     """Exports and imports are wanted for what they do, not for what they say."""
-    return isinstance(operation, RunCode | RunTactics) and not operation.fresh
+    return isinstance(operation, RunCode | RunTactics | VerifyProof) and not operation.fresh
 
 
 def is_deterministic(result: AnyResult) -> bool:
     """Whether every run would give this answer; of several tactics each one has to."""
     match result:
-        case RunCodeResult():
+        case RunCodeResult() | VerifyProofResult():
             return result.outcome.is_deterministic
         case RunTacticsResult():
             return result.outcome.is_deterministic and all(each.outcome.is_deterministic for each in result.tactics)

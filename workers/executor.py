@@ -19,12 +19,15 @@ from typing import Any, NamedTuple, Self, TypeVar, assert_never
 import msgspec
 
 from producer.errors import (
+    HeaderError,
     InvalidInputError,
     LeanFleetError,
     PoolClosedError,
     ReplError,
 )
-from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.header import split_header
+from producer.judgement import Verdict
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.outcome import Outcome
 from producer.reply import base_state, failure
 from producer.result import (
@@ -37,9 +40,11 @@ from producer.result import (
     RunTacticsResult,
     TacticResult,
     Timing,
+    VerifyProofResult,
 )
 from producer.state import BlobRef, CommandStep, StateRef, TacticStep, next_id
 from producer.store import AsyncStore
+from producer.verdict import Audit, judge_proof, refusals
 from workers.answers import Answers
 from workers.lru import LRU
 from workers.outcomes import (
@@ -56,7 +61,7 @@ from workers.outcomes import (
 from workers.pool import AsyncLeanREPLPool, Handle, WarmREPL
 from workers.protocol import get_adapter
 from workers.protocol.requests import Command, PickleProofState, Tactic
-from workers.protocol.responses import ErrorResponse
+from workers.protocol.responses import CommandResponse, ErrorResponse
 from workers.settings import WorkerSettings
 from workers.states.blobs import Blobs
 from workers.states.cache import PickleCache
@@ -65,6 +70,8 @@ from workers.states.exchange import ExchangeError, new_path, take
 from workers.states.recipe import Recipe
 from workers.states.restorer import BlobKilledError, Limits, Restorer, number_of, raise_if_lost
 from workers.states.signing import Signer
+from workers.verification.errors import StatementError
+from workers.verification.verifier import Verifier
 
 R = TypeVar("R", bound=Result)
 
@@ -135,6 +142,7 @@ class Executor:
         *,
         costs: Costs | None = None,
         answers: Answers | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         """Nothing is sent anywhere yet.
 
@@ -144,6 +152,7 @@ class Executor:
             settings: a worker's.
             costs: what is known of how long restoring takes; learned anew where it is not given.
             answers: what was answered before; without it every operation is run.
+            verifier: an open one; without it no proof is verified.
 
         Raises:
             SettingsError: the settings contradict themselves.
@@ -154,6 +163,7 @@ class Executor:
         self._project = pool.project.fingerprint
         self._settings = settings
         self._answers = answers
+        self._verifier = verifier
         self._costs = costs if costs is not None else Costs()
         self._cache = PickleCache(
             Path(settings.cache_directory) if settings.cache_directory else None, limit_bytes=settings.cache_bytes
@@ -226,6 +236,8 @@ class Executor:
                 return await self._export_state(operation)
             case ImportState():
                 return await self._import_state(operation)
+            case VerifyProof():
+                return await self._verify_proof(operation)
             case _:
                 assert_never(operation)
 
@@ -251,16 +263,7 @@ class Executor:
                     self._costs.add_step(after, leads_to, work.lean_seconds)
         except LeanFleetError as error:
             return self._failed(RunCodeResult, work, error)
-        outcome, reason = command_outcome(response)
-        if isinstance(response, ErrorResponse):
-            return RunCodeResult(outcome=outcome, reason=reason, **work.account())
-        return RunCodeResult(
-            outcome=outcome,
-            reason=reason,
-            messages=messages(response.messages),
-            sorries=sorries(response.sorries),
-            **work.account(),
-        )
+        return msgspec.structs.replace(_text_result(response), **work.account())
 
     async def _run_tactics(self, operation: RunTactics) -> RunTacticsResult:
         work = await self._work(operation.state, operation)
@@ -363,6 +366,65 @@ class Executor:
             prefix = await self._blobs.save_recipe(whole)
             exported = msgspec.structs.replace(exported, steps=(), prefix=prefix)
         return ExportStateResult(outcome=Outcome.OK, reason=reason, state=exported, **work.account())
+
+    async def _verify_proof(self, operation: VerifyProof) -> VerifyProofResult:
+        """The statement first, in a process of its own; then the proof's text, in one that may do with itself what it
+        likes; then its constants, in a third.
+        """
+        verifier = self._verifier
+        if verifier is None:
+            raise InvalidInputError("this worker verifies no proofs")
+        strength = verifier.strength_for(operation)
+        if refused := refusals(operation) or verifier.refusals(operation):
+            return VerifyProofResult(outcome=Outcome.OK, verdict=Verdict.NOT_PROVED, reasons=refused, strength=strength)
+        header, body = split_header(operation.proof)
+        header = header or split_header(operation.statement).header
+        examiner: Any = verifier.examiner  # what it gives is handed back to it
+        work = await self._work(StateRef(header=header, project=self._project), operation)
+        audit: Audit | None = None
+        try:
+            goal = await examiner.goal(operation, header)
+            async with self._restored(work) as (repl, handle):
+                started = time.monotonic()
+                try:
+                    response = await repl.send(
+                        Command(code=body, environment=number_of(handle)),
+                        timeout_seconds=work.limits.remaining_seconds(),
+                        memory_bytes=work.memory_bytes,
+                    )
+                    text = _text_result(response)
+                    case = None
+                    if isinstance(response, CommandResponse) and not response.errors:
+                        case = await examiner.collect(repl, response, operation, goal, work.limits)
+                finally:
+                    work.lean_seconds += time.monotonic() - started
+            if case is not None:
+                audit = await examiner.audit(case, operation, goal, header)
+            judgement = judge_proof(operation, text, audit)
+            if verifier.external is not None and audit is not None and judgement.verdict is Verdict.PROVED:
+                theorem = audit.theorems[0].name if operation.statement else ""
+                rejection = await verifier.external.rejection(operation, theorem)
+                judgement = judge_proof(operation, text, msgspec.structs.replace(audit, external=rejection))
+        except HeaderError as error:
+            if operation.statement:  # whose header it is, or should be
+                return self._unverified(work, StatementError(f"the statement's imports cannot be had: {error.message}"))
+            text = RunCodeResult(outcome=Outcome.LEAN_ERROR, reason=error.message)
+            judgement = judge_proof(operation, text, None)
+        except LeanFleetError as error:
+            return self._unverified(work, error)
+        return VerifyProofResult(
+            outcome=judgement.outcome,
+            verdict=judgement.verdict,
+            reasons=judgement.reasons,
+            strength=strength,
+            theorems=() if audit is None else audit.theorems,
+            messages=text.messages,
+            **work.account(),
+        )
+
+    def _unverified(self, work: _Work, error: LeanFleetError) -> VerifyProofResult:
+        failed = self._failed(VerifyProofResult, work, error)
+        return msgspec.structs.replace(failed, reasons=failed.judgement.reasons)
 
     # Restoring
 
@@ -508,6 +570,15 @@ class Executor:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _text_result(response: CommandResponse | ErrorResponse) -> RunCodeResult:
+    outcome, reason = command_outcome(response)
+    if isinstance(response, ErrorResponse):
+        return RunCodeResult(outcome=outcome, reason=reason)
+    return RunCodeResult(
+        outcome=outcome, reason=reason, messages=messages(response.messages), sorries=sorries(response.sorries)
+    )
 
 
 def _outcome(error: LeanFleetError) -> tuple[Outcome, str]:

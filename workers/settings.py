@@ -61,6 +61,8 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     isolation_processes: int = 256  # and threads, of one REPL
     isolation_file_bytes: int = 1024**3  # the largest file that one may write
     isolation_cpu_seconds: int = 24 * 3600  # of one REPL in its whole life
+    verify_repls: int = 0  # for statements, and as many for audits, once proofs are verified; 0: half as many as `size`
+    verify_command: str = ""  # an external checker that has the last word on proofs; docs/verdicts.md
     answer_ttl_seconds: float = 0.0  # how long answers are remembered in the Redis of the replies; 0: never
     max_answers: int = 1_000_000  # of the whole fleet; the oldest are forgotten
     max_answer_bytes: int = 64 * 1024  # a longer one is not remembered

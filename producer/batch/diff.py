@@ -6,8 +6,8 @@ import msgspec
 
 from producer.batch.manifest import Entry
 from producer.batch.record import Record
+from producer.judgement import Verdict
 from producer.outcome import Outcome
-from producer.verdict import Verdict
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

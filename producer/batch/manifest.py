@@ -9,8 +9,8 @@ from typing import TypeVar
 import msgspec
 
 from producer.errors import WireError
+from producer.judgement import Expectation
 from producer.operation import RunCode
-from producer.verdict import Expectation
 
 VERSION = 1
 # Folders in the store. Proofs and indexes are content-addressed; the others are named by the batch.

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from producer.audit import question, read_answer
 from producer.batch.manifest import Entry
 from producer.files import Text
+from producer.judgement import Judgement
 from producer.operation import RunCode
 from producer.outcome import Outcome
 from producer.result import AnyResult, Message, RunCodeResult
 from producer.theorems import find_theorems
-from producer.verdict import Judgement, judge, needs_audit
+from producer.verdict import judge, needs_audit
 
 # What Lean says of a name that it does not know; every other error behind the text is one that the text left open.
 _UNKNOWN = re.compile(r"\s*unknown (?:constant|identifier|declaration)", re.IGNORECASE)

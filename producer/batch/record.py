@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from producer.batch.manifest import Entry
 from producer.batch.proof import judge_answer
 from producer.errors import WireError
+from producer.judgement import Judgement, Verdict
 from producer.outcome import Outcome
 from producer.reply import decode_reply
 from producer.result import Message
-from producer.verdict import Judgement, Verdict
 
 # Enough to see what is wrong with a proof; a text that prints without end must not fill the store.
 MAX_MESSAGES = 8

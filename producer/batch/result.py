@@ -6,9 +6,9 @@ import msgspec
 
 from producer.batch.manifest import Entry
 from producer.batch.record import Record
+from producer.judgement import Verdict
 from producer.outcome import Outcome
 from producer.result import Message
-from producer.verdict import Verdict
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):

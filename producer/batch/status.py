@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from producer.batch.snapshot import AttemptView, Snapshot, State
+from producer.judgement import Verdict
 from producer.outcome import Outcome
-from producer.verdict import Verdict
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from producer.files import Text, read_texts
 from producer.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from producer.verdict import Verdict
+    from producer.judgement import Verdict
 
 ALL_FINE = 0
 SOME_NOT = 1
@@ -56,11 +56,13 @@ def check(
     """Check proofs, on the configured fleet or else on one that is started here for the purpose.
 
     A text is proved when Lean accepts it in a fresh environment, it declares a theorem by name, contains no sorry, and
-    rests on no axioms but propext, Classical.choice and Quot.sound.
+    rests on no axioms but propext, Classical.choice and Quot.sound; or, where it comes with a statement, when it proves
+    that. Theorems are judged by a kernel that the text cannot reach, where the workers' REPL has such a thing.
 
-    A .lean file is one text. Each line of a .jsonl file is one: an object with "id" and "code", and perhaps "header"
-    (put before the code), "timeout_seconds", "memory_bytes", and "expect": an object that says by "verdict", "outcome"
-    and "reason" (the beginning of one) how the text is to end.
+    A .lean file is one text. Each line of a .jsonl file is one: an object with "id" and "code", and perhaps
+    "statement" (Lean text that declares the theorem to prove, with sorry for its proof), "header" (put before code and
+    statement), "timeout_seconds", "memory_bytes", and "expect": an object that says by "verdict", "outcome" and
+    "reason" (the beginning of one) how the text is to end.
 
     With --json each line has id, verdict (proved, not_proved, or error: there is no verdict), outcome, reasons and
     seconds, and as_expected where something was expected. Lines come in the order in which results do.

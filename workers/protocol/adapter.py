@@ -20,6 +20,8 @@ class Adapter(Protocol):
     # Whether a proof state's pickle can be loaded onto an environment in which commands were run. The community REPL
     # declares the session's constants once more, which Lean refuses where they exist, and ends.
     loads_onto_commands: bool
+    # Whether constants can be exported as data, and judged by the kernel of another process.
+    audits_constants: bool
 
     def framer(self, max_bytes: int) -> Framer:
         """A new reader for one process's output; it refuses a reply of more than `max_bytes`."""

@@ -5,7 +5,7 @@ version does not know are ignored by it, and fields that came later are optional
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
@@ -55,7 +55,10 @@ def _unpickle_proof_state(request: UnpickleProofState) -> dict[str, object]:
 
 
 # By the request's class: its fields on the wire, and how its reply is read.
-_FIELDS: dict[type[Request[Any]], Callable[[Any], dict[str, object]]] = {
+Fields = dict[type[Request[Any]], Callable[[Any], dict[str, object]]]
+Decoders = dict[type[Request[Any]], Callable[[bytes], Response]]
+
+_FIELDS: Fields = {
     Command: _command,
     Tactic: lambda request: {"tactic": request.tactic, "proofState": request.proof_state},
     PickleEnvironment: lambda request: {"env": request.environment, "pickleTo": str(request.path)},
@@ -63,7 +66,7 @@ _FIELDS: dict[type[Request[Any]], Callable[[Any], dict[str, object]]] = {
     UnpickleEnvironment: lambda request: {"unpickleEnvFrom": str(request.path)},
     UnpickleProofState: _unpickle_proof_state,
 }
-_DECODERS: dict[type[Request[Any]], Callable[[bytes], Response]] = {
+_DECODERS: Decoders = {
     Command: _decode_command,
     Tactic: _decode_tactic,
     PickleEnvironment: _decode_command,
@@ -77,7 +80,10 @@ class CommunityAdapter:
     """The shapes of the community REPL: it takes the first that fits, so every request has one of its own."""
 
     name = "community"
+    fields: ClassVar[Fields] = _FIELDS
+    decoders: ClassVar[Decoders] = _DECODERS
     loads_onto_commands = False
+    audits_constants = False
 
     def framer(self, max_bytes: int) -> Framer:
         return BlankLineFramer(max_bytes)
@@ -88,11 +94,11 @@ class CommunityAdapter:
 
     def encode(self, request: Request[R]) -> bytes:
         # JSON has no raw line break, hence the frame has exactly one line and one blank line: one more would be fatal.
-        return _encode(_FIELDS[type(request)](request)) + b"\n\n"
+        return _encode(self.fields[type(request)](request)) + b"\n\n"
 
     def decode(self, request: Request[R], frame: bytes) -> R | ErrorResponse:
         try:
-            return cast("R", _DECODERS[type(request)](frame))
+            return cast("R", self.decoders[type(request)](frame))
         except _UNREADABLE as error:
             try:
                 return _decode_error(frame)

@@ -159,6 +159,7 @@ class LineFramer:
 class PantographAdapter:
     name = "pantograph"
     loads_onto_commands = False
+    audits_constants = False
 
     def framer(self, max_bytes: int) -> Framer:
         return LineFramer(max_bytes)

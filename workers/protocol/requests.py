@@ -13,7 +13,13 @@ import msgspec
 
 from producer.errors import InvalidInputError
 from producer.operation import check_text
-from workers.protocol.responses import CommandResponse, Response, TacticResponse
+from workers.protocol.responses import (
+    AuditResponse,
+    CommandResponse,
+    ConstantsResponse,
+    Response,
+    TacticResponse,
+)
 
 R = TypeVar("R", bound=Response)
 
@@ -112,6 +118,40 @@ class UnpickleProofState(Request[TacticResponse], frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_readable(self.path)
+        _check_number(self.environment)
+
+
+class ExportConstants(Request[ConstantsResponse], frozen=True, kw_only=True):
+    """The constants of that name, and what they rest on, as data: as far as `environment` has more than `header`.
+
+    With `as_goals` without their proofs.
+    """
+
+    environment: int
+    header: int
+    names: tuple[str, ...]
+    as_goals: bool = False
+
+    def __post_init__(self) -> None:
+        _check_number(self.environment)
+        _check_number(self.header)
+        for name in self.names:
+            check_text(name)
+
+
+class AuditConstants(Request[AuditResponse], frozen=True, kw_only=True):
+    """What the kernel finds of a candidate's constants in `environment`, which has imported a header and no more.
+
+    `theorems` are the names to look at, each with its place among the candidate's. Constants are given as they were
+    exported; no more is known of them than that they are JSON.
+    """
+
+    environment: int
+    theorems: tuple[tuple[str, int | None], ...]
+    candidate: msgspec.Raw
+    statement: msgspec.Raw | None = None
+
+    def __post_init__(self) -> None:
         _check_number(self.environment)
 
 

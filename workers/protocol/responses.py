@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from producer.result import Position
+from producer.result import AuditedTheorem, Position
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -76,6 +76,21 @@ class TacticResponse(Response, frozen=True, kw_only=True, omit_defaults=True, re
     @property
     def errors(self) -> tuple[Message, ...]:
         return tuple(message for message in self.messages if message.severity == "error")
+
+
+class ConstantsResponse(Response, frozen=True, kw_only=True):
+    """Constants as data, which nobody has looked at; `found` says where each name is among them, if anywhere."""
+
+    found: tuple[int | None, ...]
+    constants: msgspec.Raw
+
+
+class AuditResponse(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """What the kernel found: of each theorem, or why it did not come to that."""
+
+    theorems: tuple[AuditedTheorem, ...] = ()
+    rejected: str = ""
+    mismatch: str = ""
 
 
 class ErrorResponse(Response, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

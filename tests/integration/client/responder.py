@@ -13,8 +13,8 @@ import msgspec
 import redis
 import redis.exceptions
 
+from producer.judgement import Verdict
 from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
-from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
 from producer.result import (
@@ -25,6 +25,7 @@ from producer.result import (
     RunCodeResult,
     RunTacticsResult,
     TacticResult,
+    VerifyProofResult,
 )
 
 
@@ -50,6 +51,9 @@ def echo(operation: AnyOperation) -> AnyResult:
             return ExportStateResult(outcome=Outcome.OK, state=operation.state)
         case ImportState():
             return ImportStateResult(outcome=Outcome.OK, goals=("⊢ True",))
+        case VerifyProof():
+            said = (Message(severity="info", data=operation.proof),)
+            return VerifyProofResult(outcome=Outcome.OK, verdict=Verdict.PROVED, messages=said)
 
 
 @dataclass(kw_only=True)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from producer.files import Text, read_texts
+from producer.judgement import Expectation
 from producer.outcome import Outcome
 from producer.settings import Settings
-from producer.verdict import Expectation
 
 SETTINGS = Settings(timeout_seconds=7.0, memory_bytes=10**9, max_operation_bytes=1000)
 

@@ -1,9 +1,10 @@
 import pytest
 
 from producer.audit import question, read_answer
+from producer.judgement import Expectation, Judgement, Verdict
 from producer.outcome import Outcome
 from producer.result import Message, Position, RunCodeResult, Sorry
-from producer.verdict import Axioms, Expectation, Judgement, Verdict, judge, needs_audit
+from producer.verdict import Axioms, judge, needs_audit
 
 OK = RunCodeResult(outcome=Outcome.OK)
 CLEAN = Axioms(by_theorem={"t": ()})

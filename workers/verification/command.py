@@ -1,0 +1,137 @@
+"""The weak way, for REPLs whose protocol has no constants: Lean's own commands, asked where the candidate's text ran.
+
+A text that defines syntax, elaborators or macros could answer for Lean, so such commands are forbidden, as is all that
+runs programs while Lean elaborates. They are found by reading the text, not by parsing it: what looks like one is one.
+The statement is compared as Lean prints it with nothing left out, and its own definitions must begin the proof word by
+word. docs/verdicts.md names what this cannot withstand.
+"""
+
+import re
+from collections.abc import Iterator
+
+from producer.audit import question, read_answer
+from producer.header import split_header
+from producer.judgement import Strength
+from producer.operation import VerifyProof
+from producer.result import AuditedTheorem, RunCodeResult
+from producer.theorems import find_theorems
+from producer.verdict import Audit
+from workers.outcomes import command_outcome, messages
+from workers.pool import WarmREPL
+from workers.protocol.requests import Command
+from workers.protocol.responses import CommandResponse, ErrorResponse
+from workers.states.restorer import Limits
+from workers.verification.errors import StatementError
+from workers.verification.goals import elaborated, wanted_theorem
+from workers.verification.pools import CleanPools
+
+_FORBIDDEN = re.compile(
+    r"(?<![\w.«'])(?P<command>"
+    r"macro(?:_rules)?|syntax|declare_syntax_cat|notation3?|infix[lr]?|prefix|postfix|elab(?:_rules)?|(?:builtin_)?"
+    r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|simprocs?|#eval!?|unsafe|implemented_by|extern|export|csimp|"
+    r"init|native_decide|local\s+instance|attribute|debug\.\w+|open\s+Lean|import|#exit|"
+    r"(?:command|term|tactic)_(?:elab|parser)|\w*[dD]elab(?:orator)?|app_unexpander|unification_hint|set_option\s+pp"
+    r")(?![\w'])"
+    r"|(?P<meta>\bLean\s*\.\s*(?:Elab|Meta|Parser|Macro|Environment|Core)\b|\b(?:CommandElabM|MetaM|TacticM|CoreM)\b)"
+)
+_THEOREM = re.compile(r"(?:theorem|lemma)\b")
+# Every argument, level and coercion is printed, and numbers as what they are.
+_PRINTED = "set_option pp.all true in\nset_option pp.maxSteps 10000000 in\nset_option pp.deepTerms true in\n#check @{}"
+
+
+def forbidden_commands(text: str) -> Iterator[str]:
+    """Commands in `text`, wherever they stand, by which a candidate could change what Lean says of it."""
+    for found in _FORBIDDEN.finditer(text):
+        yield " ".join((found["command"] or found["meta"]).split())
+
+
+def own_definitions(statement: str) -> list[str]:
+    """The words of a statement before its last theorem: what a proof must begin with."""
+    body = split_header(statement).body
+    starts = [found.start() for found in _THEOREM.finditer(body)]
+    return body[: starts[-1] if starts else 0].split()
+
+
+class CommandExaminer:
+    """Examines proofs with commands that every REPL has."""
+
+    strength = Strength.COMMAND
+
+    def __init__(self, pools: CleanPools) -> None:
+        self._pools = pools
+
+    async def goal(self, operation: VerifyProof, header: str) -> tuple[str, str] | None:
+        """The theorem's name and its type as Lean prints it; None where no statement was given.
+
+        Raises:
+            StatementError: the statement has errors, or declares no such theorem.
+            ReplError: its process broke a limit or ended.
+        """
+        if not operation.statement:
+            return None
+        theorem = wanted_theorem(operation)
+        async with await self._pools.lease("statements", header) as repl:
+            limits = Limits(timeout_seconds=operation.timeout_seconds, memory_bytes=operation.memory_bytes)
+            after = await elaborated(repl, operation, limits)
+            printed = await self._printed(repl, after.environment, theorem, limits)
+        if printed is None:
+            raise StatementError(f"the statement does not declare {theorem}")
+        return theorem, printed
+
+    async def collect(
+        self,
+        repl: WarmREPL,
+        after: CommandResponse,
+        operation: VerifyProof,
+        goal: tuple[str, str] | None,
+        limits: Limits,
+    ) -> Audit:
+        """What Lean says of the proof's theorems, where it was run. Raises ReplError."""
+        names = find_theorems(operation.proof) if goal is None else (goal[0],)
+        if not names:
+            return Audit()
+        if goal is not None:
+            definitions = own_definitions(operation.statement)
+            if split_header(operation.proof).body.split()[: len(definitions)] != definitions:
+                return Audit(mismatch="the proof does not begin with the statement's own definitions")
+            printed = await self._printed(repl, after.environment, goal[0], limits)
+            if printed is not None and printed != goal[1]:
+                return Audit(mismatch=f"{goal[0]} proves something else than the statement")
+        response = await self._ask(repl, after.environment, question(names), limits)
+        if isinstance(response, ErrorResponse):
+            return Audit(rejected="Lean does not say which axioms the proof rests on")
+        outcome, _ = command_outcome(response)
+        found = read_answer(names, RunCodeResult(outcome=outcome, messages=messages(response.messages))).by_theorem
+        declared = set(find_theorems(operation.proof))
+        theorems = []
+        for name in names:
+            axioms = found.get(name)
+            kind = "" if axioms is None else "theorem" if name in declared else "constant"
+            theorems.append(AuditedTheorem(name=name, kind=kind, axioms=axioms or ()))
+        return Audit(theorems=tuple(theorems))
+
+    async def audit(
+        self,
+        case: Audit,
+        operation: VerifyProof,  # noqa: ARG002 - as `KernelExaminer.audit`
+        goal: tuple[str, str] | None,  # noqa: ARG002
+        header: str,  # noqa: ARG002
+    ) -> Audit:
+        """All has been asked by now."""
+        return case
+
+    async def _printed(self, repl: WarmREPL, environment: int, theorem: str, limits: Limits) -> str | None:
+        response = await self._ask(repl, environment, _PRINTED.format(theorem), limits)
+        if isinstance(response, ErrorResponse) or response.errors:
+            return None
+        said = [message.data for message in response.messages if message.severity == "info"]
+        return said[0] if len(said) == 1 else None
+
+    async def _ask(
+        self, repl: WarmREPL, environment: int, code: str, limits: Limits
+    ) -> CommandResponse | ErrorResponse:
+        return await repl.send(
+            Command(code=code, environment=environment),
+            timeout_seconds=limits.remaining_seconds(),
+            memory_bytes=limits.memory_bytes,
+        )
