@@ -15,6 +15,7 @@ import redis.exceptions
 
 from producer.judgement import Verdict
 from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
+from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
 from producer.result import (
