@@ -181,8 +181,8 @@ def import_state(
 
 @operation_task
 def verify_proof(
-    statement: str,
-    proof: str,
+    statement: str = "",
+    proof: str = "",
     *,
     theorem: str = "",
     allowed_axioms: Sequence[str] = DEFAULT_ALLOWED_AXIOMS,
@@ -190,4 +190,4 @@ def verify_proof(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
 ) -> None:
-    """Decide whether a text proves a statement; see `producer.operation.VerifyProof`."""
+    """Decide whether a text proves a statement; see `producer.operation.VerifyProof`, which needs a `proof`."""

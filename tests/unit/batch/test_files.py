@@ -16,10 +16,10 @@ from producer.batch.record import Record
 from producer.batch.result import BatchResult, result_of
 from producer.batch.sources import read_proofs
 from producer.errors import InvalidInputError
+from producer.judgement import Expectation, Verdict
 from producer.outcome import Outcome
 from producer.result import Message
 from producer.settings import Settings
-from producer.verdict import Expectation, Verdict
 
 ROWS = [
     {"name": "a", "header": "import Init", "statement": "theorem a : True := by sorry", "proof": "trivial"},

@@ -13,8 +13,8 @@ from producer.batch.selection import choose
 from producer.batch.snapshot import AttemptView, Snapshot, State, state_of
 from producer.batch.status import summary
 from producer.errors import BatchError, InvalidInputError
+from producer.judgement import Verdict
 from producer.outcome import Outcome
-from producer.verdict import Verdict
 
 VERDICTS = {Outcome.OK: Verdict.PROVED, Outcome.LEAN_ERROR: Verdict.NOT_PROVED}
 
