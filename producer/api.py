@@ -38,6 +38,7 @@ from producer.result import (
 )
 from producer.settings import Settings, load_settings
 from producer.state import StateRef
+from producer.stats import ClientStats
 from producer.sync import SyncClient, connect_sync
 from producer.testing import ScriptedClient
 from producer.version import __version__
@@ -54,6 +55,7 @@ __all__ = [
     "Call",
     "Client",
     "ClientClosedError",
+    "ClientStats",
     "ExportState",
     "ExportStateResult",
     "Finished",

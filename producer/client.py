@@ -56,6 +56,7 @@ from producer.result import (
 from producer.screening import all_refused, merged, screen, sendable
 from producer.settings import Settings, load_settings, without_password
 from producer.state import StateRef
+from producer.stats import ClientCounters, ClientStats
 from producer.tasklets import stop
 from producer.transport import Publisher, ReplyChannel
 
@@ -142,6 +143,7 @@ class Client:
         self._origin = origin()
         self._calls: dict[str, Call[Any]] = {}
         self._published = 0
+        self._counters = ClientCounters()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
         self._broken: LeanFleetError | None = None
@@ -162,6 +164,10 @@ class Client:
     def in_flight(self) -> int:
         """How many calls wait for their result."""
         return len(self._calls)
+
+    def stats(self) -> ClientStats:
+        """What this client has done so far and what it waits for: numbers for a log, `.text()` for Prometheus."""
+        return self._counters.stats(in_flight=len(self._calls), unsent=len(self._outbox) if self._tasks else 0)
 
     @property
     def batches(self) -> "Batches":
@@ -438,12 +444,13 @@ class Client:
         if self._closed or not self._tasks:
             raise ClientClosedError("the client is not connected: use it inside `async with leanfleet.connect() as …`")
         call: Call[Any] = Call(str(uuid.uuid4()), operation, loop=self._loop, on_cancel=self._on_cancel)
+        self._counters.submitted += 1
         try:
             operation.checked(max_bytes=self.settings.max_operation_bytes)
         except InvalidTextError as error:
             refusal = self._screen(call, error)
             if refusal is not None:
-                call.set_result(refusal)
+                self._settle(call, refusal)
                 return call
         if deadline_seconds is not None:
             call.timer = self._loop.call_later(deadline_seconds, self._late, call, deadline_seconds)
@@ -474,13 +481,16 @@ class Client:
         return self._calls.pop(call.id, None) is not None
 
     def _cancelled(self, call: Call[Any]) -> None:
-        if self._forget(call) and call.is_out:
+        if not self._forget(call):
+            return
+        self._counters.withdrawn += 1
+        if call.is_out:
             self._revocations.put(call.id)
 
     def _late(self, call: Call[Any], deadline_seconds: float) -> None:
         if self._forget(call) and not call.done():
             reason = f"no answer within {deadline_seconds:g} s"
-            call.set_result(_seen(failure(call.operation, Outcome.LOST, reason), self._loop.time() - call.submitted_at))
+            self._settle(call, failure(call.operation, Outcome.LOST, reason))
 
     def _fail_all(self, error: LeanFleetError) -> None:
         for call in list(self._calls.values()):
@@ -498,7 +508,12 @@ class Client:
         except WireError as error:
             call.set_exception(error)
         else:
-            call.set_result(_seen(result, self._loop.time() - call.submitted_at))
+            self._settle(call, result)
+
+    def _settle(self, call: Call[Any], result: AnyResult) -> None:
+        result = _seen(result, self._loop.time() - call.submitted_at)
+        self._counters.ended(call.operation.kind, result)
+        call.set_result(result)
 
     def _unreadable(self, call_id: str, error: WireError) -> None:
         call = self._calls.get(call_id)
@@ -525,7 +540,7 @@ class Client:
             except UnicodeEncodeError as error:
                 # `checked` looks at the texts; what a state's recipe holds was written by a fleet, or made up.
                 self._forget(call)
-                call.set_result(failure(call.operation, Outcome.INVALID_REQUEST, f"not valid Unicode: {error}"))
+                self._settle(call, failure(call.operation, Outcome.INVALID_REQUEST, f"not valid Unicode: {error}"))
             else:
                 call.is_out = True  # from here on a cancelled call must be revoked
                 waiting.append(call)
@@ -564,6 +579,7 @@ class Client:
                 call.sequence = 0  # it is in our hands again
                 call.left_at = 0.0
             if due:
+                self._counters.resent += len(due)
                 _logger.warning("sending %d unanswered calls again; the oldest is %s", len(due), due[0].id)
                 self._outbox.put_all(due)
 

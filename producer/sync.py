@@ -26,6 +26,7 @@ from producer.result import (
 )
 from producer.settings import Settings
 from producer.state import StateRef
+from producer.stats import ClientStats
 
 if TYPE_CHECKING:
     from producer.batch.sync import SyncBatches
@@ -67,6 +68,10 @@ class SyncClient:
     @property
     def in_flight(self) -> int:
         return self.client.in_flight
+
+    def stats(self) -> ClientStats:
+        """As `Client.stats`."""
+        return self.client.stats()
 
     @property
     def batches(self) -> "SyncBatches":

@@ -47,6 +47,26 @@ async def test_every_verb_gets_the_answer_to_its_question(fleet: Client, respond
     assert fleet.in_flight == 0
 
 
+async def test_a_client_counts_what_became_of_its_calls(fleet: Client, responder: Responder) -> None:
+    responder.answer = lambda delivery: None if delivery.operation.label == "held" else echo(delivery.operation)
+    await asyncio.gather(*(fleet.run_code(f"#eval {number}") for number in range(5)))
+    await fleet.run_tactic(HOLE, "trivial")
+    await fleet.run_code("a\0b")
+    await fleet.run_code("held", deadline_seconds=0.01)
+    held, cancelled = fleet.submit(RunCode(code="held")), fleet.submit(RunCode(code="held"))
+    cancelled.cancel()
+    await until(lambda: held.sequence, "it is published")
+    stats = fleet.stats()
+    assert stats.outcomes == {
+        ("run_code", "ok"): 5,
+        ("run_tactics", "ok"): 1,
+        ("run_code", "invalid_request"): 1,
+        ("run_code", "lost"): 1,
+    }
+    assert (stats.submitted, stats.withdrawn, stats.in_flight, stats.unsent, stats.failed) == (10, 1, 1, 0, 2)
+    assert 'leanfleet_client_operations_total{kind="run_code",outcome="ok"} 5' in stats.text()
+
+
 async def test_states_are_put_back_into_the_answer(fleet: Client, responder: Responder) -> None:
     responder.answer = lambda delivery: (
         RunCodeResult(outcome=Outcome.OK, project="p", sorries=(Sorry(goal="⊢ True"),))
