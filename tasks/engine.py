@@ -10,11 +10,35 @@ from producer.store.opening import open_store
 from tasks.runtime import Engine
 from workers.answers import Answers
 from workers.executor import Executor
-from workers.isolation.opening import open_isolation
+from workers.isolation.fence import Guard
+from workers.isolation.opening import enclosing, open_fence
 from workers.pool import AsyncLeanREPLPool
 from workers.project import LeanProject, open_project
 from workers.settings import WorkerSettings
+from workers.tally import EngineSnapshot
 from workers.verification.verifier import Verifier
+
+
+class LeanEngine:
+    """The parts together: they carry out operations, and can be looked at."""
+
+    def __init__(self, pool: AsyncLeanREPLPool, executor: Executor, guards: tuple[Guard, ...]) -> None:
+        self._pool = pool
+        self._guards = guards
+        self._executor = executor
+        self.execute = executor.execute
+
+    def __repr__(self) -> str:
+        return repr(self._executor)
+
+    def snapshot(self) -> EngineSnapshot:
+        """The pool and the counters now; to be called on the event loop."""
+        return EngineSnapshot(
+            pool=self._pool.snapshot(),
+            counts=self._executor.counts.copy(),
+            guards=self._guards,
+            project=self._pool.project.fingerprint,
+        )
 
 
 @asynccontextmanager
@@ -32,13 +56,14 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
         store = open_store(settings) if settings.store_url else None
         if store is not None:
             await stack.enter_async_context(store)
+        fence = open_fence(worker, project)
         # Entered before the pool, so that it is left after the last REPL has ended.
-        isolation = stack.enter_context(open_isolation(worker, project))
+        isolation = stack.enter_context(enclosing(fence, worker))
         pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation))
         answers = _answers(settings, worker, project, stack) if worker.answer_ttl_seconds > 0 else None
         verifier = await stack.enter_async_context(Verifier(project, worker, isolation=isolation))
-        executor = Executor(pool, store, worker, answers=answers, verifier=verifier)
-        yield await stack.enter_async_context(executor)
+        executor = await stack.enter_async_context(Executor(pool, store, worker, answers=answers, verifier=verifier))
+        yield LeanEngine(pool, executor, fence.guards)
 
 
 def _answers(settings: Settings, worker: WorkerSettings, project: LeanProject, stack: AsyncExitStack) -> Answers:

@@ -15,12 +15,14 @@ from celery.worker import state as celery_state
 
 from producer.errors import BrokerUnavailableError, LeanFleetError
 from producer.settings import load_section, load_settings
+from tasks.metrics import MetricsServer
 from tasks.redelivery.drain import Drain
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.redelivery.transport import LeaseChannel
 from tasks.reporting import MachineSettings, Reporter
 from tasks.requirements import Level, check_brokers, installed_packages, judge_packages
 from tasks.runtime import Runtime, set_current_runtime
+from workers.metrics import WorkerCollector
 from workers.preemption import Watcher
 from workers.settings import WorkerSettings
 
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 # Documented in docs/redelivery.md: what a worker's exit code means to whoever restarts it.
 EXIT_CANNOT_START = 2
 NOTICE_AGAIN_SECONDS = 5.0
+# A scrape that waits longer says that the loop does not answer, well within Prometheus' usual ten seconds.
+SAMPLE_SECONDS = 3.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -43,6 +47,7 @@ class Operations(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
         self._runtime: Runtime | None = None
+        self._metrics: MetricsServer | None = None
         self._drain: Drain | None = None
         self._redelivery = RedeliverySettings()
         self._ordered_to_drain = False
@@ -53,6 +58,7 @@ class Operations(bootsteps.StartStopStep):
             _check_requirements()
             self._redelivery = load_section("redelivery", RedeliverySettings)
             self._runtime = _open_runtime(self._redelivery)
+            self._metrics = self._serve_metrics(worker, self._runtime)
             self._runtime.report_with(self._reporter(worker, self._runtime))
             self._watch_for_notices(self._runtime, load_section("machine", MachineSettings))
             self._runtime.start()
@@ -80,7 +86,19 @@ class Operations(bootsteps.StartStopStep):
     def _close(self) -> None:
         if self._runtime is not None:
             self._runtime.close()
+        if self._metrics is not None:
+            self._metrics.close()
         set_current_runtime(None)
+
+    def _serve_metrics(self, worker: Any, runtime: Runtime) -> MetricsServer:
+        settings = load_section("worker", WorkerSettings)
+        collector = WorkerCollector(
+            runtime.tally,
+            lambda: runtime.sample(SAMPLE_SECONDS),
+            worker=worker.hostname,
+            queue=load_settings().queue,
+        )
+        return MetricsServer(collector, address=settings.metrics_address, port=settings.metrics_port)
 
     def _reporter(self, worker: Any, runtime: Runtime) -> Reporter:
         def draining() -> bool:
@@ -101,6 +119,9 @@ class Operations(bootsteps.StartStopStep):
             machine=load_section("machine", MachineSettings).name,
             slots=worker.concurrency,
             meter=runtime.meter,
+            tally=runtime.tally,
+            engine=runtime.look,
+            metrics_url=self._metrics.url if self._metrics is not None else "",
             started=lambda: runtime.started,
             draining=draining,
             held=functools.partial(_held, worker),

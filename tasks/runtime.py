@@ -31,6 +31,7 @@ from tasks.redelivery.settings import RedeliverySettings
 from tasks.replies import ReplySender
 from tasks.reporting import Reporter
 from tasks.revocations import Revocations
+from workers.tally import EngineSnapshot, Tally, WorkerSample
 from workers.telemetry import Meter
 
 T = TypeVar("T")
@@ -55,6 +56,8 @@ class Engine(Protocol):
 
     async def execute(self, operation: AnyOperation) -> AnyResult: ...
 
+    def snapshot(self) -> EngineSnapshot: ...
+
 
 OpenEngine = Callable[[], AbstractAsyncContextManager[Engine]]
 
@@ -77,6 +80,7 @@ class Runtime:
         self._queue = queue
         self._redelivery = redelivery
         self.meter = Meter()
+        self.tally = Tally()
         self._reporter: Reporter | None = None
         self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._bounces = Bounces()
@@ -131,12 +135,37 @@ class Runtime:
         with self._idle:
             self._closing = True
             waiting = list(self._waiting)
+        self.tally.released += len(waiting)
         for future in waiting:
             future.cancel()  # ends its thread's wait at once, and then the task on the loop
         self._call_soon(self._cancel_all)
 
     def is_responsive(self) -> bool:
         return time.monotonic() - self._turned_at < _RESPONSIVE_SECONDS
+
+    def look(self) -> EngineSnapshot | None:
+        """Pool and counters now; None before the engine is open. On the event loop only."""
+        return None if self._parts is None else self._parts.engine.snapshot()
+
+    def sample(self, timeout_seconds: float) -> WorkerSample | None:
+        """What the metrics are made from; None when the loop does not answer in time. For other threads."""
+        if self._loop is None:
+            return None
+        coroutine = self._sample()
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_seconds)
+        except RuntimeError:  # the loop was closed just now
+            coroutine.close()
+        except (TimeoutError, concurrent.futures.CancelledError):
+            logger.debug("the event loop does not answer a scrape")
+        return None
+
+    async def _sample(self) -> WorkerSample:
+        return WorkerSample(
+            report=None if self._reporter is None else self._reporter.look(),
+            engine=self.look(),
+            usage=self.meter.usage(),
+        )
 
     def is_revoked(self, delivery: Delivery) -> bool:
         """Whether nobody wants the answer any more: its producer withdrew the call, or its batch was closed."""
@@ -158,7 +187,7 @@ class Runtime:
 
     def answer(self, result: AnyResult, delivery: Delivery) -> AnyResult:
         """Store a reply without running anything. Raises as `execute` does."""
-        return self._await(lambda parts: self._answer(parts, result, delivery))
+        return self._await(lambda parts: self._answer(parts, result, delivery, ran=False))
 
     def _await(self, work: Callable[[_Parts], Coroutine[Any, Any, T]]) -> T:
         if self._closing or self._loop is None or self._parts is None:
@@ -252,10 +281,12 @@ class Runtime:
 
     async def _execute(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
         taken_at = time.time()
+        self.tally.redelivered += delivery.losses > 0
         if too_many_losses(delivery.losses, self._redelivery):
             reason = f"{delivery.losses} workers vanished while they ran it"
             return await self._give_up(parts, failure(operation, Outcome.REPL_DIED, reason), operation, delivery)
         if self._bounces.is_for_others(delivery.id):
+            self.tally.bounced += 1
             raise ElsewhereError("its REPL died here before")
         try:
             with self.meter.running(operation.kind):
@@ -269,11 +300,12 @@ class Runtime:
         timing = msgspec.structs.replace(result.timing, queued_seconds=queued)
         result = msgspec.structs.replace(result, timing=timing)
         if result.outcome is not Outcome.REPL_DIED:
-            return await self._answer(parts, result, delivery)
+            return await self._answer(parts, result, delivery, ran=True)
         self._bounces.died_here(delivery.id)
         deaths = await _persistently(lambda: parts.deaths.add(delivery.id))
         if not too_many_deaths(deaths, self._redelivery):
             logger.warning("operation %s: its REPL died (%d.): %s", delivery.id, deaths, result.reason)
+            self.tally.bounced += 1
             raise ElsewhereError(result.reason)
         delivery = msgspec.structs.replace(delivery, deaths=deaths - 1)
         return await self._give_up(parts, result, operation, delivery)
@@ -301,9 +333,11 @@ class Runtime:
             await parts.deaths.forget(delivery.id)
 
         await _persistently(bury_it)
-        return await self._answer(parts, result, delivery)
+        self.tally.dead_letters += 1
+        return await self._answer(parts, result, delivery, ran=False)
 
-    async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery) -> AnyResult:
+    async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery, *, ran: bool) -> AnyResult:
+        self.tally.answered(delivery.kind, result, enqueued=ran and delivery.call is not None, ran=ran)
         result = msgspec.structs.replace(result, worker=delivery.worker, attempt=delivery.attempt)
         if delivery.call is not None:
             await parts.replies.send(delivery.call, encode_reply(Reply(call_id=delivery.id, result=result)))

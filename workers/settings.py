@@ -66,6 +66,8 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     answer_ttl_seconds: float = 0.0  # how long answers are remembered in the Redis of the replies; 0: never
     max_answers: int = 1_000_000  # of the whole fleet; the oldest are forgotten
     max_answer_bytes: int = 64 * 1024  # a longer one is not remembered
+    metrics_port: int = 9109  # Prometheus; where it is taken, the next free one of 64; 0: no metrics
+    metrics_address: str = "127.0.0.1"
     cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
 
 

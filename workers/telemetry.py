@@ -59,6 +59,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     durations: dict[int, int] = {}
 
 
+class Recent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The last minute of a worker, or less after its start."""
+
+    seconds: float = 0.0
+    completed: dict[str, int] = {}  # by kind
+    busy_seconds: float = 0.0
+    outcomes: dict[str, int] = {}
+
+
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A snapshot of one worker process.
 
@@ -77,6 +86,10 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     boot_seconds: float = 0.0  # from the machine's start until the first REPL was warm, where it is known
     preempted: bool = False  # the provider announced that it will take the machine
     usage: dict[str, Usage] = {}
+    repls: int = 0  # that may work at a time; `slots` are operations, of which some wait for a REPL
+    busy_repls: int = 0
+    recent: Recent = Recent()
+    metrics_url: str = ""  # where Prometheus finds this worker, as seen from its own machine
     v: int = VERSION
 
 

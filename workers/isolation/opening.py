@@ -50,7 +50,17 @@ def open_fence(settings: WorkerSettings, project: LeanProject, *, environ: Mappi
 @contextmanager
 def open_isolation(settings: WorkerSettings, project: LeanProject) -> Iterator[Isolation]:
     """What a pool is given, and its fence is logged. Raises as `open_fence` does."""
-    fence = open_fence(settings, project)
+    with enclosing(open_fence(settings, project), settings) as isolation:
+        yield isolation
+
+
+@contextmanager
+def enclosing(fence: Fence, settings: WorkerSettings) -> Iterator[Isolation]:
+    """The same for a fence that is there; what it does not enforce is logged.
+
+    Raises:
+        SettingsError: a variable that is to be passed on may hold the fleet's credentials.
+    """
     for guard in fence.flaws:
         log.warning("REPLs are not isolated in this respect: %s (%s)", guard.name, guard.flaw)
     if not fence.restricts:
