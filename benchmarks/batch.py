@@ -19,6 +19,7 @@ import redis
 
 from benchmarks._table import print_table
 from producer.batch.batches import Batches
+from producer.judgement import Verdict
 from producer.keys import batch_key
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
@@ -53,7 +54,7 @@ def answer_of(place: int, lines: int) -> bytes:
     """Three of four are proved, the others have two errors."""
     if place % 4:
         data = f"'t{place}' depends on axioms: [propext, Classical.choice, Quot.sound]"
-        messages = (Message(severity="info", data=data, pos=Position(lines + 1, 0)),)
+        messages: tuple[Message, ...] = (Message(severity="info", data=data, pos=Position(lines + 1, 0)),)
         outcome = Outcome.OK
     else:
         error = "unsolved goals\np q r : Prop\nhp : p\nhq : q\nhr : r\n⊢ p ∧ q"
@@ -104,12 +105,12 @@ async def run(settings: Settings, path: Path) -> list[list[str]]:
             server.hset(batch_key(batch_id, 1), mapping=answers)
         answered = server.info("memory")["used_memory"] / 2**20
         status = await measure("status, all but one on the broker", lambda batches: batches.status(batch_id))
-        assert (status.answered, status.verdicts["proved"]) == (PROOFS - 1, PROOFS * 3 // 4 - 1)
+        assert (status.answered, status.verdicts[Verdict.PROVED]) == (PROOFS - 1, PROOFS * 3 // 4 - 1)
         status = await measure("status, all but one in the store", lambda batches: batches.status(batch_id))
         assert status.answered == PROOFS - 1
         server.hset(batch_key(batch_id, 1), str(PROOFS - 1), answer_of(PROOFS - 1, lines))
     status = await measure("status, finished", lambda batches: batches.status(batch_id))
-    assert (status.state, status.verdicts["proved"]) == ("finished", PROOFS * 3 // 4)
+    assert (status.state, status.verdicts[Verdict.PROVED]) == ("finished", PROOFS * 3 // 4)
     results = await measure("results", lambda batches: batches.results(batch_id))
     assert len(results) == PROOFS
     print(f"the broker held {used:.0f} MiB with all messages, {answered:.0f} MiB with all answers besides")

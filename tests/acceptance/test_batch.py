@@ -9,6 +9,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import parquet
@@ -33,11 +34,15 @@ class Batch:
         self.settings = leanfleet.load_settings(environ=self.environ)
 
     def __call__(
-        self, command: str, *arguments: object, exit_code: int = 0, **environ: str
+        self,
+        command: str,
+        *arguments: object,
+        exit_code: int = 0,
+        environ: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [LEANFLEET, "batch", command, *map(str, arguments)],
-            env=self.environ | environ,
+            env=self.environ | (environ or {}),
             capture_output=True,
             text=True,
             check=False,
@@ -70,7 +75,7 @@ def test_a_batch_gives_the_verdicts_that_check_gives(batch: Batch, tmp_path: Pat
 
 
 def test_a_batch_is_run_again_with_more_time_and_compared(batch: Batch, tmp_path: Path) -> None:
-    texts = [
+    texts: list[dict[str, Any]] = [
         {"id": "good", "code": "theorem a : True := True.intro"},
         {"id": "slow", "code": "theorem h : True := by repeat (first | skip)", "timeout_seconds": 0.5},
     ]
@@ -156,12 +161,14 @@ def test_one_bad_line_is_named_and_nothing_is_enqueued_unless_it_is_skipped(batc
 def test_wrong_use_exits_with_two_and_a_word(
     batch: Batch, arguments: tuple[str, ...], environ: dict[str, str], words: str
 ) -> None:
-    assert words in " ".join(batch(arguments[0], *arguments[1:], exit_code=2, **environ).stderr.split())
+    assert words in " ".join(batch(arguments[0], *arguments[1:], exit_code=2, environ=environ).stderr.split())
 
 
 def test_a_running_batch_is_cancelled_and_not_run_again_before(batch: Batch, tmp_path: Path) -> None:
-    queue = {"LEANFLEET_QUEUE": f"nobody-{uuid.uuid4().hex}"}
-    batch_id = batch("submit", write(tmp_path / "texts.jsonl", *TEXTS), **queue).stdout.strip()
+    queue = f"nobody-{uuid.uuid4().hex}"
+    batch_id = batch(
+        "submit", write(tmp_path / "texts.jsonl", *TEXTS), environ={"LEANFLEET_QUEUE": queue}
+    ).stdout.strip()
     assert "running, 0 of 9 answered" in batch("status", batch_id).stdout
     assert json.loads(batch("status", batch_id, "--json").stdout)["unanswered"] == 9
     half = batch("results", batch_id, "--json")

@@ -1,0 +1,188 @@
+"""Rollouts for reinforcement learning: a policy samples k tactics a state, the fleet tries them, many episodes at once.
+
+    python examples/rollouts.py                     # starts two workers on this computer
+    LEANFLEET_BROKER_URL=… python examples/rollouts.py --configured
+
+The policy here is a list and a coin; put a model in its place. What a training loop needs of leanfleet is in `episode`:
+one `run_code` to get the first state, one `run_tactics` a step. Everything else is bookkeeping.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+
+import leanfleet
+
+THEOREMS = (
+    "(p q : Prop) (hp : p) (hq : q) : p ∧ q",
+    "(p q : Prop) (h : p ∧ q) : q ∧ p",
+    "(p q r : Prop) (h : p ∧ q ∧ r) : r ∧ p",
+    "(p q : Prop) (h : p ∨ q) : q ∨ p",
+    "(p q r : Prop) (f : p → q) (g : q → r) (h : p) : r",
+    "(p : Prop) (h : p) : ¬ ¬ p",
+    "(p q : Prop) (h : p → q) : ¬ q → ¬ p",
+    "(p q : Prop) : p → q → p",
+)
+TACTICS = (
+    "assumption",
+    "constructor",
+    "intro x",
+    "intro x y",
+    "exact h.1",
+    "exact h.2",
+    "exact h.2.2",
+    "exact ⟨h.2, h.1⟩",
+    "cases h",
+    "left",
+    "right",
+    "apply h",
+    "apply g",
+    "apply f",
+    "exact x h",
+    "exact x (h (by assumption))",
+    "exact h.elim Or.inr Or.inl",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a policy learns from: the tactic that was taken in a state. Neither holds on to a worker."""
+
+    state: leanfleet.StateRef
+    goals: tuple[str, ...]
+    tactic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    theorem: str
+    steps: tuple[Step, ...]
+    reward: float
+
+
+@dataclass
+class Tally:
+    """The progress line. `busy_seconds` is what REPLs spent on our operations."""
+
+    started: float = field(default_factory=time.monotonic)
+    episodes: list[Episode] = field(default_factory=list)
+    operations: int = 0
+    tactics: int = 0
+    busy_seconds: float = 0.0
+    repls: int = 0
+
+    def add(self, result: leanfleet.AnyResult) -> None:
+        self.operations += 1
+        self.busy_seconds += result.timing.restoring_seconds + result.timing.lean_seconds
+
+    def __str__(self) -> str:
+        seconds = max(1e-9, time.monotonic() - self.started)
+        busy = f"{self.busy_seconds / seconds / self.repls:.0%}" if self.repls else "?"
+        solved = sum(episode.reward for episode in self.episodes)
+        return (
+            f"{len(self.episodes)} episodes, {solved:.0f} solved, {self.operations / seconds:.0f} operations/s, "
+            f"{self.tactics / seconds:.0f} tactics/s, REPLs busy {busy}"
+        )
+
+
+class Policy:
+    """Stands for a model: it proposes and chooses."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def sample(self, goals: tuple[str, ...], k: int) -> list[str]:  # noqa: ARG002 - a model would look at the goals
+        return self._random.sample(TACTICS, k)
+
+    def choose(self, results: list[tuple[str, leanfleet.TacticResult]]) -> tuple[str, leanfleet.TacticResult]:
+        complete = [each for each in results if each[1].is_complete]
+        return self._random.choice(complete or results)
+
+
+async def episode(
+    fleet: leanfleet.Client, policy: Policy, theorem: str, *, k: int, depth: int, tally: Tally
+) -> Episode:
+    """Sample a proof, a step at a time."""
+    begun = await fleet.run_code(f"theorem rollout {theorem} := by sorry")
+    tally.add(begun)
+    steps: list[Step] = []
+    state, goals = begun.sorries[0].state, (begun.sorries[0].goal,)
+    while state is not None and len(steps) < depth:
+        tactics = policy.sample(goals, k)
+        result = await fleet.run_tactics(state, tactics, timeout_seconds=5)
+        tally.add(result)
+        tally.tactics += len(tactics)
+        good = [(tactic, tried) for tactic, tried in zip(tactics, result.tactics, strict=False) if tried.ok]
+        if not good:
+            break
+        tactic, tried = policy.choose(good)
+        steps.append(Step(state=state, goals=goals, tactic=tactic))
+        if tried.is_complete:
+            return Episode(theorem=theorem, steps=tuple(steps), reward=1.0)
+        state, goals = tried.state, tried.goals
+    return Episode(theorem=theorem, steps=tuple(steps), reward=0.0)
+
+
+async def rollouts(fleet: leanfleet.Client, tally: Tally, arguments: argparse.Namespace) -> None:
+    """Episodes, as many side by side as keep the fleet busy: they wait for it, and cost no thread."""
+    policy = Policy(arguments.seed)
+    slots = asyncio.Semaphore(arguments.at_once)
+
+    async def one(number: int) -> None:
+        async with slots:
+            theorem = THEOREMS[number % len(THEOREMS)]
+            tally.episodes.append(
+                await episode(fleet, policy, theorem, k=arguments.k, depth=arguments.depth, tally=tally)
+            )
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(arguments.episodes):
+            group.create_task(one(number))
+
+
+@asynccontextmanager
+async def connected(*, configured: bool, tally: Tally) -> AsyncIterator[leanfleet.Client]:
+    """A client of the configured fleet, or of one with two workers that is started here and stopped at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+        settings = leanfleet.load_settings()
+        if not configured:
+            # A training loop has the client alone.
+            from tasks.stack.fleet import Fleet, FleetOptions, exported  # noqa: PLC0415
+
+            fleet = stack.enter_context(Fleet(settings, FleetOptions(machines=2, repls=1, s3=False, flower=False)))
+            stack.enter_context(exported(fleet))
+            settings = fleet.settings
+            tally.repls = 2
+        yield await stack.enter_async_context(leanfleet.connect(settings=settings))
+
+
+async def main(arguments: argparse.Namespace) -> int:
+    console = Console(highlight=False, soft_wrap=True)
+    tally = Tally(repls=arguments.repls)
+    async with connected(configured=arguments.configured, tally=tally) as fleet:
+        tally.started = time.monotonic()
+        with Live(console=console, get_renderable=lambda: str(tally), refresh_per_second=5, transient=True):
+            await rollouts(fleet, tally, arguments)
+        console.print(str(tally), markup=False)
+    return 0 if tally.episodes else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Sample proofs with a policy that knows nothing.")
+    parser.add_argument("--episodes", type=int, default=400)
+    parser.add_argument("--at-once", type=int, default=64, help="episodes side by side")
+    parser.add_argument("-k", type=int, default=8, help="tactics to sample in each state")
+    parser.add_argument("--depth", type=int, default=6, help="the most steps of an episode")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repls", type=int, default=0, help="how many the configured fleet has, for the busy share")
+    parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
+    sys.exit(asyncio.run(main(parser.parse_args())))
