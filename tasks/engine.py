@@ -10,6 +10,7 @@ from producer.store.opening import open_store
 from tasks.runtime import Engine
 from workers.answers import Answers
 from workers.executor import Executor
+from workers.images.opening import open_images
 from workers.isolation.fence import Guard
 from workers.isolation.opening import enclosing, open_fence
 from workers.pool import AsyncLeanREPLPool
@@ -59,7 +60,8 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
         fence = open_fence(worker, project)
         # Entered before the pool, so that it is left after the last REPL has ended.
         isolation = stack.enter_context(enclosing(fence, worker))
-        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation))
+        images = await stack.enter_async_context(open_images(worker, project, store, is_fenced=fence.restricts))
+        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation, images=images))
         answers = _answers(settings, worker, project, stack) if worker.answer_ttl_seconds > 0 else None
         verifier = await stack.enter_async_context(Verifier(project, worker, isolation=isolation))
         executor = await stack.enter_async_context(Executor(pool, store, worker, answers=answers, verifier=verifier))

@@ -64,7 +64,7 @@ class Child:
             start_new_session=True,
             pass_fds=(descriptor,) if descriptor >= 0 else (),
         )
-        self.pid = self._process.pid
+        self.pid = self._leader = self._process.pid
         try:
             self._stdin, self._stdout, self._errors = (
                 pipe.fileno()
@@ -102,7 +102,9 @@ class Child:
     @property
     def leader(self) -> int:
         """The leader of the group that the command itself runs in: `pid`, unless it is nested, and up already."""
-        return (self._nested and nested_leader(self.pid)) or self.pid
+        if self._nested and self._leader == self.pid:
+            self._leader = nested_leader(self.pid) or self.pid
+        return self._leader
 
     @property
     def stderr_tail(self) -> str:

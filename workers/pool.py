@@ -13,8 +13,8 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Coroutine, Iterable, MutableMapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self, TypeVar
@@ -30,6 +30,12 @@ from producer.errors import (
 from workers.assignment import PoolView, ProcessView, Retirement, Status, WaiterView, assign, choose
 from workers.backoff import backoff_seconds
 from workers.guard import Guard
+from workers.images import criu
+from workers.images.errors import ImageError
+from workers.images.freezing import freeze, remove
+from workers.images.image import Image
+from workers.images.stock import ImageStock
+from workers.images.thawing import thaw
 from workers.launch import Isolation, Launch, no_isolation
 from workers.lru import LRU
 from workers.memory import GroupMemory, machine_bytes
@@ -148,6 +154,8 @@ class PoolSnapshot:
     leases: int
     warm_hits: int  # leases whose REPL was ready when they were asked for
     state_hits: int  # leases whose REPL has a state that was preferred
+    thaws: int  # starts that were thawed from an image
+    thaw_failures: int  # images that did not thaw: a start took their place
     ended: dict[str, int]  # why REPLs ended: memory, age, uses, header, surplus, timeout, out_of_memory, died, …
 
 
@@ -212,18 +220,36 @@ class WarmREPL:
         self._member = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FrozenREPL:
+    """A leased REPL as it was at one moment, with all that lived in it; `states` are valid in every copy."""
+
+    image: Image
+    states: dict[str, Handle] = field(repr=False)
+
+
 class Lease:
     """The right to one REPL: `async with pool.lease(…) as repl`."""
 
-    def __init__(self, pool: "AsyncLeanREPLPool", header: str, prefer: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        pool: "AsyncLeanREPLPool",
+        header: str,
+        prefer: tuple[str, ...],
+        frozen: "FrozenREPL | None" = None,
+    ) -> None:
         self._pool = pool
         self._header = header
         self._prefer = prefer
+        self._frozen = frozen
         self._member: _Member | None = None
         self._repl: WarmREPL | None = None
 
     async def __aenter__(self) -> WarmREPL:
-        self._member = await self._pool._acquire(self._header, self._prefer)  # noqa: SLF001 - one unit
+        member = await self._pool._acquire(self._header, self._prefer)  # noqa: SLF001 - one unit
+        if self._frozen is not None:
+            member = await self._pool._replace(member, self._frozen)
+        self._member = member
         self._repl = WarmREPL(self._member)
         return self._repl
 
@@ -247,6 +273,7 @@ class AsyncLeanREPLPool:
         settings: PoolSettings | None = None,
         *,
         isolation: Isolation = no_isolation,
+        images: ImageStock | None = None,
         rng: random.Random | None = None,
     ) -> None:
         """Nothing is started before the pool is entered.
@@ -255,6 +282,7 @@ class AsyncLeanREPLPool:
             project: the Lean that is run.
             settings: sizes and limits.
             isolation: wraps every REPL.
+            images: frozen REPLs, thawed where that is cheaper than a start; they are closed by whoever made them.
             rng: draws the jitter.
 
         Raises:
@@ -270,6 +298,9 @@ class AsyncLeanREPLPool:
             data_limit_bytes=self.settings.data_limit_bytes,
         )
         self._isolation = isolation
+        self._images = images
+        if images is not None:
+            self._launch = replace(self._launch, environment={**self._launch.environment, **criu.ENVIRONMENT})
         self._recycle_bytes = self.settings.recycle_memory_bytes or min(
             MOST_RECYCLE_BYTES, int(machine_bytes() * RECYCLE_SHARE / (self.size + self.settings.spares))
         )
@@ -330,6 +361,59 @@ class AsyncLeanREPLPool:
         """
         return Lease(self, _normal(header), prefer)
 
+    async def freeze(self, repl: WarmREPL) -> FrozenREPL:
+        """Freeze a leased REPL with all of its states; it goes on. Give what you get to `discard` in the end.
+
+        Raises:
+            ImageError: this pool has no images, a request is not answered, or CRIU failed.
+        """
+        if self._images is None:
+            raise ImageError(
+                "this pool has no images (LEANFLEET_WORKER_IMAGES; `leanfleet doctor` says what they need)"
+            )
+        member = repl._leased  # noqa: SLF001 - one unit
+        states = dict(member.states)
+        image = await freeze(
+            repl._process,  # noqa: SLF001 - one unit
+            criu=self._images.criu,
+            project=self.project.fingerprint,
+            header=member.header,
+            environment=member.environment,
+            parent=self._images.folder,
+            guard=self._guard,
+        )
+        return FrozenREPL(image=image, states=states)
+
+    def thaw(self, frozen: FrozenREPL) -> Lease:
+        """A copy of a frozen REPL, for the body of an `async with`; afterwards it is one of the pool like any other.
+
+        It counts as one of the `size` that work at a time: who holds a lease while entering must not hold the last.
+
+        Entering raises as a lease does, and:
+            ImageError: it did not thaw.
+        """
+        return Lease(self, frozen.image.warm.header, (), frozen)
+
+    @contextlib.asynccontextmanager
+    async def beam(self, repl: WarmREPL) -> AsyncIterator[WarmREPL]:
+        """Freeze and thaw in one step: a second REPL where `repl` is now, to go another way from here.
+
+        Raises as `freeze` and `thaw` do; a pool of one REPL has no room for a second.
+        """
+        if self.size == 1:
+            raise ImageError("a pool of one REPL has no room for its copy: set LEANFLEET_WORKER_SIZE to 2 or more")
+        frozen = await self.freeze(repl)
+        try:
+            async with self.thaw(frozen) as copy:
+                await asyncio.to_thread(self.discard, frozen)
+                yield copy
+        finally:
+            self.discard(frozen)
+
+    def discard(self, frozen: FrozenREPL) -> None:
+        """Delete what was frozen. Copies that run do not need it. Blocks for a moment."""
+        remove(frozen.image)
+
     async def ready(self) -> None:
         """Return once a REPL has come up with the header of the settings; raises as entering a lease does."""
         async with self.lease(self.settings.header):
@@ -363,6 +447,8 @@ class AsyncLeanREPLPool:
             leases=self._leases,
             warm_hits=self._warm_hits,
             state_hits=self._state_hits,
+            thaws=self._images.counts.thawed if self._images is not None else 0,
+            thaw_failures=self._images.counts.thaw_failures if self._images is not None else 0,
             ended=dict(self._ended),
         )
 
@@ -381,6 +467,8 @@ class AsyncLeanREPLPool:
         if timeout_seconds is None:
             timeout_seconds = self.settings.close_timeout_seconds
         self._stop_timer()
+        if self._images is not None:
+            self._images.stop()
         for waiter in self._waiters.values():
             if not waiter.future.done():
                 waiter.future.set_exception(PoolClosedError("the pool is closing and takes no more work"))
@@ -439,6 +527,24 @@ class AsyncLeanREPLPool:
             raise
         finally:
             self._waiters.pop(waiter.id, None)
+
+    async def _replace(self, leased: _Member, frozen: FrozenREPL) -> _Member:
+        """Give back a lease for a copy of `frozen`, which takes over its right to work."""
+        member = self._new_member(frozen.image.warm.header)
+        try:
+            await self._thaw_into(member, self._enclose(member), frozen.image)
+            if self._state != "open" or member.id not in self._members:
+                raise PoolClosedError("the pool was closed")  # noqa: TRY301 - below is what has to be done for it
+        except BaseException:
+            self._drop(member, "start")
+            self._release(leased)
+            raise
+        member.states.update(frozen.states)
+        member.ready_at = time.monotonic()
+        self._clock += 1
+        member.status, member.uses, member.last_used = Status.BUSY, 1, self._clock
+        self._release(leased)
+        return member
 
     def _grant(self, member: _Member, since: float, prefer: tuple[str, ...]) -> _Member:
         member.status = Status.BUSY
@@ -587,6 +693,9 @@ class AsyncLeanREPLPool:
             self._timer = None
 
     def _start(self, header: str) -> None:
+        self._run(self._bring_up(self._new_member(header)))
+
+    def _new_member(self, header: str) -> _Member:
         jitter = 1.0 - self._rng.uniform(0.0, RECYCLE_JITTER)
         member = _Member(
             id=self._next_id(),
@@ -596,23 +705,15 @@ class AsyncLeanREPLPool:
             most_age_seconds=self.settings.recycle_age_seconds * jitter,
         )
         self._members[member.id] = member
-        self._run(self._bring_up(member))
+        return member
 
     async def _bring_up(self, member: _Member) -> None:
         if member.id not in self._members:
             return  # dropped before its turn came
         try:
             launch = self._enclose(member)
-            process = member.process = AsyncLeanREPLProcess(
-                launch,
-                self._adapter,
-                guard=self._guard,
-                memory=self._memory,
-                max_reply_bytes=self.settings.max_reply_bytes,
-                stderr_tail_bytes=self.settings.stderr_tail_bytes,
-                on_end=functools.partial(self._process_ended, member),
-            )
-            member.environment = await self._import(process, member.header)
+            if not await self._thaw_warm(member, launch):
+                await self._start_cold(member, launch)
         except HeaderError as error:
             self._header_failed(member, error)
         except ReplError as error:
@@ -623,6 +724,61 @@ class AsyncLeanREPLPool:
         else:
             self._started(member)
         self._rebalance()
+
+    async def _start_cold(self, member: _Member, launch: Launch) -> None:
+        if member.id not in self._members:
+            raise PoolClosedError("the REPL was given up before it was started")
+        started = time.monotonic()
+        process = member.process = AsyncLeanREPLProcess(
+            launch,
+            self._adapter,
+            guard=self._guard,
+            memory=self._memory,
+            max_reply_bytes=self.settings.max_reply_bytes,
+            stderr_tail_bytes=self.settings.stderr_tail_bytes,
+            on_end=functools.partial(self._process_ended, member),
+        )
+        member.environment = await self._import(process, member.header)
+        if self._images is not None:
+            seconds = time.monotonic() - started
+            await self._images.offer(process, member.header, member.environment, guard=self._guard, seconds=seconds)
+            if process.error is not None:
+                raise process.error
+
+    async def _thaw_warm(self, member: _Member, launch: Launch) -> bool:
+        """Bring a member up from an image; False where it is to be started, since there is none or it failed."""
+        if self._images is None or (image := await self._images.find(member.header)) is None:
+            return False
+        started = time.monotonic()
+        try:
+            await self._thaw_into(member, launch, image)
+        except ImageError as error:
+            if member.id in self._members:
+                await self._images.failed(image, error)
+            return False
+        self._images.thawed(image, time.monotonic() - started)
+        return True
+
+    async def _thaw_into(self, member: _Member, launch: Launch, image: Image) -> None:
+        if self._images is None or member.id not in self._members:
+            raise ImageError("the REPL was given up before it was thawed")
+
+        def started(process: AsyncLeanREPLProcess) -> None:
+            member.process = process
+
+        await thaw(
+            image,
+            launch,
+            self._adapter,
+            criu=self._images.criu,
+            guard=self._guard,
+            memory=self._memory,
+            max_reply_bytes=self.settings.max_reply_bytes,
+            stderr_tail_bytes=self.settings.stderr_tail_bytes,
+            on_end=functools.partial(self._process_ended, member),
+            started=started,
+        )
+        member.environment = image.warm.environment
 
     def _enclose(self, member: _Member) -> Launch:
         try:

@@ -68,6 +68,8 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     max_answer_bytes: int = 64 * 1024  # a longer one is not remembered
     metrics_port: int = 9109  # Prometheus; where it is taken, the next free one of 64; 0: no metrics
     metrics_address: str = "127.0.0.1"
+    images: Literal["auto", "off"] = "auto"  # freeze warm REPLs and thaw them, where that works: docs/images-criu.md
+    image_directory: str = ""  # where `leanfleet image` keeps them on this machine; empty: the user's cache folder
     cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
 
 

@@ -21,7 +21,9 @@ from workers.process import AsyncLeanREPLProcess
 from workers.protocol.adapter import Adapter
 from workers.protocol.requests import Command
 
-THAW_SECONDS = 30.0
+# A thaw takes as long as reading the image does. CRIU may hang, on a damaged one for example.
+_THAW_SECONDS = 10.0
+_BYTES_PER_SECOND = 20_000_000
 # No REPL has it: the answer is that it does not exist, and nothing has changed.
 _NOWHERE = 2**31 - 1
 
@@ -40,10 +42,11 @@ async def thaw(
     stderr_tail_bytes: int,
     on_end: Callable[[], None] | None = None,
     started: Callable[[AsyncLeanREPLProcess], None] | None = None,
-    timeout_seconds: float = THAW_SECONDS,
+    timeout_seconds: float = 0.0,
 ) -> AsyncLeanREPLProcess:
     """A REPL that goes on where `image` was made, and has answered once. The arguments are those of a process.
 
+    `timeout_seconds` is until it has answered; 0: by the image's size.
     `started` is given the process as soon as there is one, before it has answered: for who must end it at any time.
 
     Raises:
@@ -51,6 +54,7 @@ async def thaw(
     """
     if why := image.changed():
         raise ImageError(why)
+    timeout_seconds = timeout_seconds or _THAW_SECONDS + image.size_bytes / _BYTES_PER_SECOND
     log = image.folder / f"restore-{os.getpid()}-{next(_numbers)}.log"
     try:
         process = AsyncLeanREPLProcess(
