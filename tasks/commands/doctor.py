@@ -57,6 +57,7 @@ async def examine() -> list[Finding]:
     findings += await _look("store", lambda: _store(settings, worker))
     findings += await _look("Lean", lambda: _lean(settings, worker))
     findings += await _look("isolation", lambda: _isolation(worker))
+    findings += await _look("process images", lambda: _images(worker))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
     return findings
 
@@ -155,6 +156,31 @@ async def _isolation(worker: WorkerSettings) -> list[Finding]:
         advice = f"not enforced, since {reason}; see docs/security.md"
         findings.append(Finding(level=Level.WARNING, subject="isolation of REPLs lacks", found=names, advice=advice))
     return findings
+
+
+async def _images(worker: WorkerSettings) -> list[Finding]:
+    from workers.images.errors import ImageError  # noqa: PLC0415 - as above
+    from workers.images.opening import unwanted  # noqa: PLC0415 - as above
+    from workers.images.trial import try_images  # noqa: PLC0415 - as above
+    from workers.isolation.opening import open_fence  # noqa: PLC0415 - as above
+    from workers.project import open_project  # noqa: PLC0415 - as above
+
+    project = await asyncio.to_thread(open_project, worker)
+    fence = await asyncio.to_thread(open_fence, worker, project)
+    unused = unwanted(worker, is_fenced=fence.restricts)
+    advice = f"not used: {unused}; see docs/images-criu.md" if unused else ""
+    try:
+        tried = await try_images(project, worker)
+    except ImageError as error:
+        # An accelerator: it is missed only where it was asked for.
+        level = Level.FINE if unused else Level.WARNING
+        reason = f"REPLs are always started here: {error.message}"
+        return [Finding(level=level, subject="process images", found="not possible here", advice=advice or reason)]
+    found = (
+        f"CRIU {tried.criu} freezes a REPL in {tried.freeze_seconds * 1000:.0f} ms and thaws it in "
+        f"{tried.thaw_seconds * 1000:.0f} ms ({tried.size_bytes / 1e6:.0f} MB)"
+    )
+    return [Finding(level=Level.FINE, subject="process images", found=found, advice=advice)]
 
 
 def _program(subject: str, find: Callable[[], object]) -> Finding:

@@ -75,6 +75,7 @@ class ImageStock:
         project: str,
         archives: tuple[Archive, ...] = (),
         parent: Path | None = None,
+        freezes: bool = True,
     ) -> None:
         """Make the folder.
 
@@ -83,10 +84,12 @@ class ImageStock:
             project: the fingerprint of the pool's project.
             archives: where images may be found, the nearest first.
             parent: where the folder is made; None: the system's folder for temporary files.
+            freezes: whether an image is made where there is none.
 
         Raises:
             OSError: it cannot be made.
         """
+        self._freezes = freezes
         self.criu = criu
         self.counts = Counts()
         self._project = project
@@ -137,7 +140,7 @@ class ImageStock:
         """A REPL has just imported `header`, in `seconds`, and run nothing else: freeze it if there is no image yet."""
         shelf = self._shelf(header)
         shelf.start_seconds = _average(shelf.start_seconds, seconds)
-        if shelf.image is not None or shelf.is_freezing or time.monotonic() < shelf.rests_until:
+        if not self._freezes or shelf.image is not None or shelf.is_freezing or time.monotonic() < shelf.rests_until:
             return
         shelf.is_freezing = True
         started = time.monotonic()

@@ -37,6 +37,11 @@ def project(request: pytest.FixtureRequest) -> LeanProject:
 
 
 @pytest.fixture
+def scripted() -> LeanProject:
+    return scripted_project()
+
+
+@pytest.fixture
 async def freezer(criu: Criu, project: LeanProject, tmp_path: Path) -> AsyncIterator[Freezer]:
     """Freezes and thaws; all that it has started is ended with it."""
     with Guard() as guard:

@@ -1,0 +1,111 @@
+"""`leanfleet image` as a user runs it, and what `leanfleet doctor` says of images."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workers.images.criu import Criu
+from workers.project import LeanProject
+
+KEY = "a-secret-of-this-fleet"
+
+
+class CommandLine:
+    def __init__(self, folder: Path, project: LeanProject) -> None:
+        self.folder = folder
+        (folder / "remote").mkdir()
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("LEANFLEET_")} | {
+            "LEANFLEET_WORKER_BLOB_KEYS": KEY,
+            "LEANFLEET_WORKER_IMAGE_DIRECTORY": str(folder / "shelf"),
+            "LEANFLEET_STORE_URL": (folder / "remote").as_uri(),
+            "LEANFLEET_WORKER_REPL_COMMAND": " ".join(project.command),
+            "LEANFLEET_WORKER_ISOLATION": "off",
+        }
+
+    def run(self, *arguments: str, expect: int = 0, **environment: str) -> str:
+        done = subprocess.run(
+            (sys.executable, "-m", "leanfleet", *arguments),
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == expect, (done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done.stdout if expect == 0 else done.stdout + done.stderr
+
+
+@pytest.fixture
+def line(tmp_path: Path, scripted: LeanProject) -> CommandLine:
+    return CommandLine(tmp_path, scripted)
+
+
+@pytest.fixture
+def without_criu(tmp_path: Path) -> str:
+    """A PATH on which there is no criu."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("unshare", "nsenter", "env"):
+        if path := shutil.which(name):
+            (folder / name).symlink_to(path)
+    return str(folder)
+
+
+def test_an_image_is_built_pushed_pulled_verified_and_removed(criu: Criu, line: CommandLine) -> None:
+    assert criu.version
+    whole = line.run("image", "build", "--header", "import Mathlib; import Aesop").strip()
+    short = whole[:12]
+    assert short in line.run("image", "list")
+    assert "import Mathlib; import Aesop" in line.run("image", "list")
+    assert line.run("image", "list", "--store") == ""
+    line.run("image", "push", short)
+    assert "it fits this machine" in line.run("image", "verify", "--store")
+    line.run("image", "rm", short)
+    assert line.run("image", "list") == ""
+    line.run("image", "pull", short)
+    assert "it fits this machine" in line.run("image", "verify", short)
+    for path in (line.folder / "shelf" / "image-chunks").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"damaged")
+    assert "missing or damaged" in line.run("image", "verify", expect=1)
+    assert "no signature of this fleet" in line.run(
+        "image", "verify", "--store", expect=1, LEANFLEET_WORKER_BLOB_KEYS="a-secret-of-another-fleet"
+    )
+    line.run("image", "rm", short, "--store")
+    assert not [path for path in (line.folder / "remote").rglob("*") if path.is_file()]
+
+
+def test_mistakes_are_explained(line: CommandLine, without_criu: str) -> None:
+    assert "no criu on the PATH" in line.run("image", "build", expect=2, PATH=without_criu)
+    assert "LEANFLEET_WORKER_BLOB_KEYS" in line.run("image", "build", expect=2, LEANFLEET_WORKER_BLOB_KEYS="")
+    assert "leanfleet image list" in line.run("image", "rm", "0123456789", expect=2)
+    assert "too short" in line.run("image", "push", "a", expect=2)
+    assert line.run("image", "list", PATH=without_criu) == ""
+
+
+def findings(line: CommandLine, **environment: str) -> dict[str, dict[str, str]]:
+    said = line.run("doctor", "--json", expect=0, **environment)
+    return {finding["subject"]: finding for finding in map(json.loads, said.splitlines())}
+
+
+def test_the_doctor_freezes_and_thaws(criu: Criu, line: CommandLine) -> None:
+    found = findings(line)["process images"]
+    assert found["level"] == "fine"
+    assert f"CRIU {criu.version} freezes a REPL in" in found["found"]
+    assert not found.get("advice")
+
+
+def test_the_doctor_says_why_images_cannot_be_used(line: CommandLine, without_criu: str) -> None:
+    found = findings(line, PATH=without_criu)["process images"]
+    assert found["level"] == "warning"
+    assert "no criu on the PATH" in found["advice"]
+    switched_off = findings(line, PATH=without_criu, LEANFLEET_WORKER_IMAGES="off")["process images"]
+    assert switched_off["level"] == "fine"
+    assert "LEANFLEET_WORKER_IMAGES" in switched_off["advice"]

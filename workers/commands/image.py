@@ -1,0 +1,196 @@
+"""`leanfleet image`: freeze a warm REPL, and take its image to the machines that thaw it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated
+
+import typer
+
+from producer.commands.terminal import printable
+from producer.errors import InvalidInputError, SettingsError
+from producer.settings import load_section, load_settings
+from producer.store import open_store
+from workers.images.archive import Archive
+from workers.images.criu import find_criu
+from workers.images.errors import ImageRefusedError, ImagesUnavailableError
+from workers.images.machine import Machine, this_machine
+from workers.images.manifest import Manifest
+from workers.images.opening import local_store
+from workers.images.trial import frozen_repl
+from workers.project import open_project
+from workers.settings import WorkerSettings
+from workers.states.signing import Signer
+
+SOME_NOT = 1
+_LEAST_DIGITS = 4
+
+app = typer.Typer(no_args_is_help=True, help="Freeze warm REPL processes, and carry them to other machines.")
+
+_Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of images, or how they begin.")]
+_InStore = Annotated[bool, typer.Option("--store", help="In the fleet's store and not on this machine.")]
+
+
+@asynccontextmanager
+async def _archive(*, in_store: bool) -> AsyncIterator[Archive]:
+    worker = load_section("worker", WorkerSettings)
+    async with AsyncExitStack() as stack:
+        if in_store:
+            store = open_store(load_settings())
+        else:
+            try:
+                store = local_store(worker)
+            except OSError as error:
+                raise SettingsError(
+                    f"images cannot be kept here: {error}; set LEANFLEET_WORKER_IMAGE_DIRECTORY"
+                ) from error
+        yield Archive(await stack.enter_async_context(store), Signer(worker.blob_keys))
+
+
+@app.command()
+def build(
+    header: Annotated[
+        str, typer.Option("--header", help="What is imported first; left out: LEANFLEET_WORKER_HEADER.")
+    ] = "",
+) -> None:
+    """Start a REPL, import the header, freeze it and keep the image on this machine.
+
+    It needs CRIU, root and a key to sign with (LEANFLEET_WORKER_BLOB_KEYS).
+    """
+    manifest = asyncio.run(_build(header))
+    typer.echo(manifest.id)
+    typer.echo(_line(manifest, ""), err=True)
+
+
+async def _build(header: str) -> Manifest:
+    worker = load_section("worker", WorkerSettings)
+    if not Signer(worker.blob_keys).can_sign:
+        raise SettingsError("an image must be signed, and there is no key: set LEANFLEET_WORKER_BLOB_KEYS")
+    await asyncio.to_thread(find_criu)  # before anything takes its time
+    project = await asyncio.to_thread(open_project, worker)
+    async with (
+        _archive(in_store=False) as archive,
+        frozen_repl(project, worker, header or worker.header) as (_, frozen, _),
+    ):
+        return await archive.add(frozen.image)
+
+
+@app.command("list")
+def list_images(*, store: _InStore = False) -> None:
+    """Show the images, and whether they fit this machine."""
+    asyncio.run(_list(in_store=store))
+
+
+async def _list(*, in_store: bool) -> None:
+    here = await asyncio.to_thread(_here)
+    async with _archive(in_store=in_store) as archive:
+        async for name, manifest in archive.manifests():
+            if isinstance(manifest, ImageRefusedError):
+                typer.echo(f"{name.rpartition('/')[2][:12]}  unusable: {manifest.message}")
+            else:
+                typer.echo(_line(manifest, manifest.warm.machine.misfit(here) if here else "no CRIU here"))
+
+
+def _here() -> Machine | None:
+    try:
+        return this_machine(find_criu().version)
+    except ImagesUnavailableError:
+        return None
+
+
+def _line(manifest: Manifest, misfit: str) -> str:
+    header = printable(manifest.warm.header.replace("\n", "; ")) or "(no imports)"
+    size = f"{manifest.size_bytes / 1e6:,.0f} MB, {manifest.packed_bytes / 1e6:,.0f} MB stored"
+    return f"{manifest.id[:12]}  {header}  {size}, project {manifest.warm.project}" + (f": {misfit}" if misfit else "")
+
+
+@app.command()
+def push(ids: _Ids) -> None:
+    """Copy images from this machine to the fleet's store."""
+    asyncio.run(_copy(ids, to_store=True))
+
+
+@app.command()
+def pull(ids: _Ids) -> None:
+    """Copy images from the fleet's store to this machine."""
+    asyncio.run(_copy(ids, to_store=False))
+
+
+async def _copy(ids: list[str], *, to_store: bool) -> None:
+    async with _archive(in_store=not to_store) as source, _archive(in_store=to_store) as target:
+        for name in await _named(source, ids):
+            manifest = await source.read(name)
+            await source.copy(manifest, target)
+            typer.echo(_line(manifest, ""))
+
+
+@app.command()
+def verify(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID…]", help="Ids of images, or how they begin; none: all.")
+    ] = None,
+    *,
+    store: _InStore = False,
+) -> None:
+    """Read images and compare every byte with its hash, and the manifests with their signatures.
+
+    Exit codes: 0 all is sound, 1 something is not, 2 they cannot be read. Whether an image fits this machine is said
+    too, and changes nothing: it may fit others.
+    """
+    if asyncio.run(_verify(ids or [], in_store=store)):
+        raise typer.Exit(SOME_NOT)
+
+
+async def _verify(ids: list[str], *, in_store: bool) -> int:
+    here = await asyncio.to_thread(_here)
+    bad = 0
+    async with _archive(in_store=in_store) as archive:
+        for name in await _named(archive, ids) if ids else [name async for name in archive.names()]:
+            short = name.rpartition("/")[2][:12]
+            try:
+                manifest = await archive.read(name)
+                problem = await archive.verify(manifest)
+            except ImageRefusedError as error:
+                problem = error.message
+            if problem:
+                bad += 1
+                typer.echo(f"{short}  unusable: {problem}")
+            else:
+                typer.echo(f"{short}  sound; {await asyncio.to_thread(_fit, manifest, here)}")
+    return bad
+
+
+def _fit(manifest: Manifest, here: Machine | None) -> str:
+    if here is None:
+        return "there is no working CRIU here to thaw it"
+    try:
+        manifest.require_fit(here)
+    except ImageRefusedError as error:
+        return error.message
+    return "it fits this machine"
+
+
+@app.command()
+def rm(ids: _Ids, *, store: _InStore = False) -> None:
+    """Delete images. A copy that runs does not need its image any more."""
+    asyncio.run(_remove(ids, in_store=store))
+
+
+async def _remove(ids: list[str], *, in_store: bool) -> None:
+    async with _archive(in_store=in_store) as archive:
+        names = await _named(archive, ids)
+        chunks = await archive.remove(names)
+    typer.echo(f"{len(names)} images deleted, and {chunks} chunks that no other uses")
+
+
+async def _named(archive: Archive, ids: list[str]) -> list[str]:
+    """The names of images by how their ids begin. Raise InvalidInputError for one that is not there, or not alone."""
+    names = [name async for name in archive.names()]
+    found = []
+    for wanted in ids:
+        fits = [name for name in names if name.rpartition("/")[2].startswith(wanted)]
+        if len(wanted) < _LEAST_DIGITS or len(fits) != 1:
+            what = "is too short" if len(wanted) < _LEAST_DIGITS else f"fits {len(fits)} images"
+            raise InvalidInputError(f"{printable(wanted)!r} {what}: `leanfleet image list` shows their ids")
+        found += fits
+    return found
