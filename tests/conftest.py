@@ -19,6 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--repl-transcripts", metavar="DIR", help="recorded sessions of the community REPL to check against"
     )
+    parser.addoption("--lean-repl", metavar="COMMAND", default="", help="a community REPL with all of Lean")
+    parser.addoption("--lean-project", metavar="DIR", default=".", help="where it is run")
 
 
 @pytest.fixture(scope="session")

@@ -278,11 +278,11 @@ class _Audit:
             if constant is None:
                 found.append({"name": words, "kind": ""})
                 continue
-            if self._goal is not None:
-                if constant.names != self._goal.names:
-                    raise ExportError("another theorem than the statement's")
-                if constant.kind == THEOREM:
-                    self._compare_goal(constant, self._goal)
+            if self._goal is not None and constant.kind == THEOREM:
+                if constant.names != self._goal.names:  # a private one of that name, say
+                    found.append({"name": words, "kind": ""})
+                    continue
+                self._compare_goal(constant, self._goal)
             found.append({"name": words, "kind": constant.kind, **self._axioms(constant)})
         return {"theorems": found}
 

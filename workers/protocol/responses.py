@@ -85,8 +85,8 @@ class ConstantsResponse(Response, frozen=True, kw_only=True):
     constants: msgspec.Raw
 
 
-class AuditResponse(Response, frozen=True, kw_only=True, omit_defaults=True):
-    """What the kernel found: of each theorem, or why it did not come to that."""
+class AuditResponse(Response, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the kernel found: of each theorem, or why it did not come to that. Nothing else may pass for one."""
 
     theorems: tuple[AuditedTheorem, ...] = ()
     rejected: str = ""
