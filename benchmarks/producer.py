@@ -63,7 +63,7 @@ def stand_in(url: str) -> None:
             continue
         with server.pipeline(transaction=False) as pipe:
             for message in found[1]:
-                headers = json.loads(message)["headers"]
+                headers = json.loads(bytes(message))["headers"]
                 if "leanfleet" in headers:
                     reply = encode_reply(Reply(call_id=headers["id"], result=result))
                     pipe.rpush(reply_key(headers["leanfleet"]["reply_to"]), reply)

@@ -85,6 +85,7 @@ class OperationTask(Task[Any, Any]):
                 else:
                     result = runtime.execute(operation, delivery)
         except (ReleasedError, ElsewhereError) as error:
+            runtime.hand_back(delivery)
             raise Reject(str(error), requeue=True) from None
         if call is None:
             return msgspec.to_builtins(result if operation is None else complete(operation, result))
@@ -189,5 +190,6 @@ def verify_proof(
     strength: str = "",
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    fresh: bool = False,
 ) -> None:
     """Decide whether a text proves a statement; see `producer.operation.VerifyProof`, which needs a `proof`."""

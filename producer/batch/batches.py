@@ -281,7 +281,7 @@ class Batches:
             places=collector.places,
             patience=self.settings.connect_attempts,
         )
-        await publication.run(await self._entries(known), on_progress)
+        await publication.run(on_progress)
 
     # -- ask ---------------------------------------------------------------------------------------------------------
 
@@ -453,7 +453,7 @@ class Batches:
         for attempt in attempts:
             collector = self._collector(known, attempt)
             is_last = attempt is attempts[-1]
-            views.append(await collector.collect(lambda: self._entries(known), warn, save_all=save_all and is_last))
+            views.append(await collector.collect(warn, save_all=save_all and is_last))
         return Snapshot(known.manifest, views, time.time())
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from producer.batch.archive import Archive
 from producer.batch.ledger import Ledger
 from producer.batch.mailbox import CHUNK, Mailbox
-from producer.batch.manifest import Attempt, Closing, Ending, Entry
+from producer.batch.manifest import Attempt, Closing, Ending
 from producer.batch.record import Record, record_of
 from producer.batch.snapshot import AttemptView, state_of
 from producer.errors import StoreError
@@ -40,9 +40,7 @@ class Collector:
         self._is_final = False  # whether the ledger holds all that it ever will
         self._reading = asyncio.Lock()
 
-    async def collect(
-        self, index: Callable[[], Awaitable[Sequence[Entry]]], warn: Callable[[str], None], *, save_all: bool = False
-    ) -> AttemptView:
+    async def collect(self, warn: Callable[[str], None], *, save_all: bool = False) -> AttemptView:
         """See what is there now, and move it to the store when it is worth a segment or with `save_all`.
 
         A store that can be read and not written costs nothing: `warn` is told, and the answers stay on the broker.
@@ -59,7 +57,7 @@ class Collector:
             # In this order nothing is missed that another process moves from here to there meanwhile.
             mail = await self._mailbox.look()
             fresh = (mail.waiting & self._expected) - self._unsaved.keys() - self._ledger.records.keys()
-            await self._judge(fresh, index)
+            await self._judge(fresh)
             await self._ledger.refresh()
             if not mail.is_open:
                 self._closing = await self._archive.closing(self._batch_id, self._attempt.number)
@@ -84,18 +82,15 @@ class Collector:
         self._unsaved.clear()
         return self._view(is_open=False, published=0)
 
-    async def _judge(self, places: frozenset[int], index: Callable[[], Awaitable[Sequence[Entry]]]) -> None:
-        if not places:
-            return
-        entries = await index()
+    async def _judge(self, places: frozenset[int]) -> None:
         ordered = sorted(places)
         for start in range(0, len(ordered), CHUNK):
             answers = await self._mailbox.read(ordered[start : start + CHUNK])
-            self._unsaved.update(await asyncio.to_thread(self._records, answers, entries))
+            self._unsaved.update(await asyncio.to_thread(self._records, answers))
 
-    def _records(self, answers: dict[int, bytes], entries: Sequence[Entry]) -> dict[int, Record]:
+    def _records(self, answers: dict[int, bytes]) -> dict[int, Record]:
         number = self._attempt.number
-        return {place: record_of(data, place, number, entries[place]) for place, data in answers.items()}
+        return {place: record_of(data, place, number) for place, data in answers.items()}
 
     def _forget_saved(self) -> None:
         for place in self._unsaved.keys() & self._ledger.records.keys():

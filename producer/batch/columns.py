@@ -8,6 +8,7 @@ import msgspec
 
 from producer.errors import InvalidInputError
 from producer.files import Line
+from producer.theorems import find_theorems
 
 _DECLARES = re.compile(
     r"(?m)^\s*(?:@\[[^\]]*\]\s*)*(?:private\s+|protected\s+)*(?:theorem|lemma|example|def|instance)\b"
@@ -58,7 +59,13 @@ def line_of(row: Mapping[str, Any], columns: Columns) -> Line | str:
                 "(--columns code=…, or statement=…,proof=…, says which columns hold the text)"
             )
         code = joined(found["statement"], found["proof"])
-    return Line(id=found["id"], code=code, header=found["header"])
+    return Line(id=found["id"], code=code, header=found["header"], statement=unproved(found["statement"]))
+
+
+def unproved(statement: str) -> str:
+    """The statement as a text of its own, with `sorry` for a proof; empty where it names no theorem to compare."""
+    head = _OPEN_END.sub("", statement.rstrip()).rstrip()
+    return f"{head} := by sorry" if find_theorems(head) else ""
 
 
 def joined(statement: str, proof: str) -> str:

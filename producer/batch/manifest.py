@@ -10,7 +10,7 @@ import msgspec
 
 from producer.errors import WireError
 from producer.judgement import Expectation
-from producer.operation import RunCode
+from producer.operation import VerifyProof
 
 VERSION = 1
 # Folders in the store. Proofs and indexes are content-addressed; the others are named by the batch.
@@ -28,15 +28,13 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One text of a batch, as it was handed in."""
 
     id: str
-    operation: RunCode
+    operation: VerifyProof
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What must be known of a proof to judge an answer, without its text."""
+    """What must be known of a proof to show its results, without its text."""
 
     id: str
-    lines: int  # of the text; what Lean says about later ones answers the question after it
-    theorems: tuple[str, ...] = ()
     expect: Expectation | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from producer.batch.manifest import Entry, Proof
-from producer.batch.proof import asked, entry_of
+from producer.batch.proof import operation_of
 from producer.errors import InvalidInputError
 from producer.files import Line, Text, gathered, text_of
 from producer.settings import Settings
@@ -20,19 +20,10 @@ def prepared(given: Sequence[Text | Mapping[str, Any]], settings: Settings) -> t
         each if isinstance(each, Text) else _text_of(each, f"text {number}", settings)
         for number, each in enumerate(given, 1)
     )
-    problems = reading.problems
-    proofs, entries = [], []
-    for text in reading.texts:
-        entry = entry_of(text)
-        try:
-            # With the question after it, the text is a little longer than it was when it was read.
-            asked(text.operation, entry).checked(max_bytes=settings.max_operation_bytes)
-        except InvalidInputError as error:
-            problems.append(f"{text.where or text.id}: {error.message}")
-        proofs.append(Proof(id=text.id, operation=text.operation))
-        entries.append(entry)
-    if problems:
-        raise InvalidInputError(told(problems))
+    if reading.problems:
+        raise InvalidInputError(told(reading.problems))
+    proofs = [Proof(id=text.id, operation=operation_of(text)) for text in reading.texts]
+    entries = [Entry(id=text.id, expect=text.expect) for text in reading.texts]
     if not proofs:
         raise InvalidInputError("there is no proof to submit")
     return proofs, entries

@@ -11,11 +11,10 @@ from msgspec.structs import replace
 from producer.backoff import Outage
 from producer.batch.archive import Archive
 from producer.batch.mailbox import Mailbox
-from producer.batch.manifest import Attempt, Entry, Manifest, Proof
-from producer.batch.proof import asked
+from producer.batch.manifest import Attempt, Manifest, Proof
 from producer.envelope import BatchPlace, CallHeader, TaskMessage, origin, task_message
 from producer.errors import BrokerUnavailableError
-from producer.operation import RunCode, first_line
+from producer.operation import VerifyProof, first_line
 from producer.transport import Publisher
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ CHUNK = 500
 OnProgress = Callable[[int, int], None]
 
 
-def limited(operation: RunCode, attempt: Attempt) -> RunCode:
+def limited(operation: VerifyProof, attempt: Attempt) -> VerifyProof:
     """The operation with the attempt's limits."""
     return replace(
         operation,
@@ -63,7 +62,7 @@ class Publication:
         self._patience = patience
         self._sent_by = origin()
 
-    async def run(self, entries: Sequence[Entry], on_progress: OnProgress | None = None) -> None:
+    async def run(self, on_progress: OnProgress | None = None) -> None:
         """Publish what is not published, unless another process does so; returns early when the attempt was closed.
 
         Raises:
@@ -77,7 +76,7 @@ class Publication:
             proofs = self._archive.proofs(self._manifest, itertools.islice(self._places, published, None))
             messages: list[TaskMessage] = []
             async for place, proof in proofs:
-                messages.append(self._message(place, proof, entries[place]))
+                messages.append(self._message(place, proof))
                 if len(messages) < CHUNK and published + len(messages) < len(self._places):
                     continue
                 await self._persistently(self._publish_all(messages))
@@ -112,11 +111,11 @@ class Publication:
                 outage.over()
                 return done
 
-    def _message(self, place: int, proof: Proof, entry: Entry) -> TaskMessage:
+    def _message(self, place: int, proof: Proof) -> TaskMessage:
         batch = BatchPlace(id=self._manifest.id, attempt=self._attempt.number, place=place)
         return task_message(
             f"{batch.id}.{batch.attempt}.{place}",
-            limited(asked(proof.operation, entry), self._attempt),
+            limited(proof.operation, self._attempt),
             CallHeader(batch=batch, enqueued_at=time.time()),
             sent_by=self._sent_by,
             label=first_line(proof.id),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from producer.batch.manifest import Entry
 from producer.batch.proof import judge_answer
 from producer.errors import WireError
 from producer.judgement import Judgement, Verdict
@@ -43,11 +42,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.outcome.is_deterministic or self.outcome is Outcome.INVALID_REQUEST
 
 
-def record_of(data: bytes, place: int, attempt: int, entry: Entry) -> Record:
+def record_of(data: bytes, place: int, attempt: int) -> Record:
     """Judge a reply as it lies on the broker. One that this version cannot read is an `error` that says so."""
     try:
         result = decode_reply(data).result
-        judgement, messages = judge_answer(entry, result)
+        judgement, messages = judge_answer(result)
     except (WireError, TypeError) as error:
         return Record(
             place=place,

@@ -14,10 +14,12 @@ from producer.batch.mailbox import Mailbox
 from producer.batch.snapshot import State
 from producer.batch.status import Status
 from producer.errors import BatchError, BrokerUnavailableError, InvalidInputError, SettingsError, StoreError
+from producer.judgement import Verdict
 from producer.keys import batch_key
+from producer.operation import VerifyProof
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
-from producer.result import AnyResult, Message, Position, RunCodeResult
+from producer.result import AnyResult, VerifyProofResult
 from producer.settings import Settings
 from tests.integration.client.responder import Delivery, Responder
 from tests.waiting import wait_until
@@ -31,20 +33,19 @@ def texts(count: int, kinds: Sequence[str] = ("ok",)) -> list[dict[str, Any]]:
 
 
 def lean(delivery: Delivery) -> AnyResult | None:
-    """Answers as Lean would, after the theorem's name; `silent` ones are never answered."""
-    line = delivery.operation.texts[0].splitlines()[0]
-    name = line.split()[1]
+    """Answers as a worker would, after the theorem's name; `silent` ones are never answered."""
+    assert isinstance(delivery.operation, VerifyProof)
+    name = delivery.operation.proof.split()[1]
     if name.startswith("silent"):
         return None
     if name.startswith("timeout") and delivery.operation.timeout_seconds < 100:
-        return RunCodeResult(outcome=Outcome.TIMEOUT, reason="killed")
+        return VerifyProofResult(outcome=Outcome.TIMEOUT, reason="killed")
     if name.startswith("died"):
-        return RunCodeResult(outcome=Outcome.REPL_DIED, reason="killed")
+        return VerifyProofResult(outcome=Outcome.REPL_DIED, reason="killed")
     if name.startswith("wrong"):
-        error = Message(severity="error", data="type mismatch", pos=Position(1, 3))
-        return RunCodeResult(outcome=Outcome.LEAN_ERROR, messages=(error,))
-    axioms = Message(severity="info", data=f"'{name}' does not depend on any axioms", pos=Position(2, 0))
-    return RunCodeResult(outcome=Outcome.OK, messages=(axioms,), worker="w")
+        reasons = ("lean_error: 1:3: type mismatch",)
+        return VerifyProofResult(outcome=Outcome.LEAN_ERROR, verdict=Verdict.NOT_PROVED, reasons=reasons)
+    return VerifyProofResult(outcome=Outcome.OK, verdict=Verdict.PROVED, worker="w")
 
 
 def worker(settings: Settings) -> Responder:
@@ -186,7 +187,7 @@ async def test_a_twin_of_an_answer_that_was_moved_changes_nothing(
         with worker(settings):
             await answered(batches, batch_id, 2)
         assert set(server.hkeys(key)) == {b"open", b"published"}
-        twin = encode_reply(Reply(call_id="x", result=RunCodeResult(outcome=Outcome.REPL_DIED)))
+        twin = encode_reply(Reply(call_id="x", result=VerifyProofResult(outcome=Outcome.REPL_DIED)))
         server.hset(key, "0", twin)
         for known in (batches, Batches(settings)):
             async with known:

@@ -42,9 +42,11 @@ def test_a_proof_that_declares_something_is_the_whole_text() -> None:
 
 def test_a_row_becomes_a_line() -> None:
     row = {"name": 7, "header": "import Mathlib", "statement": f"{HEAD} := by", "proof": "exact h", "split": None}
-    assert line_of(row, Columns()) == Line(id="7", header="import Mathlib", code=f"{HEAD} := by\n  exact h")
+    assert line_of(row, Columns()) == Line(
+        id="7", header="import Mathlib", code=f"{HEAD} := by\n  exact h", statement=f"{HEAD} := by sorry"
+    )
     columns = parse_columns("id=problem, code=lean")
-    assert line_of({"problem": "p", "lean": "x", "statement": "y"}, columns) == Line(id="p", code="x")
+    assert line_of({"problem": "p", "lean": "x", "statement": "no theorem"}, columns) == Line(id="p", code="x")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ TEXTS = [
     ("a", "import Init\ntheorem a : True := by\n  trivial"),
     ("b", "theorem b : True := by\n  trivial"),
 ]
+STATEMENTS = ["import Init\ntheorem a : True := by sorry", "theorem b : True := by sorry"]
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -50,6 +51,7 @@ def test_rows_of_a_dataset_are_read_from_every_kind_of_file(suffix: str, tmp_pat
     reading = read_proofs([write(tmp_path / f"rows{suffix}", ROWS)], Settings(timeout_seconds=9))
     assert reading.problems == []
     assert [(text.id, text.operation.code) for text in reading.texts] == TEXTS
+    assert [text.statement for text in reading.texts] == STATEMENTS
     assert {text.operation.timeout_seconds for text in reading.texts} == {9}
 
 
@@ -113,7 +115,7 @@ def results() -> list[BatchResult]:
         lean_seconds=0.25,
     )
     expect = Expectation(verdict="not_proved")
-    return [result_of(Entry(id="α", lines=1, expect=expect), record), result_of(Entry(id="b", lines=1), record)]
+    return [result_of(Entry(id="α", expect=expect), record), result_of(Entry(id="b"), record)]
 
 
 def test_results_are_written_as_the_ending_says(tmp_path: Path) -> None:

@@ -128,8 +128,8 @@ def test_an_attempt_that_was_never_made_is_refused() -> None:
 
 
 def test_a_difference_compares_proofs_by_their_ids() -> None:
-    before = [Entry(id=name, lines=1) for name in ("a", "b", "c", "gone")]
-    after = [Entry(id=name, lines=1) for name in ("c", "new", "b", "a")]
+    before = [Entry(id=name) for name in ("a", "b", "c", "gone")]
+    after = [Entry(id=name) for name in ("c", "new", "b", "a")]
     old = {0: record(0, Outcome.OK), 1: record(1, Outcome.TIMEOUT), 3: record(3, Outcome.OK)}
     new = {2: record(2, Outcome.OK), 3: record(3, Outcome.OK), 0: record(0, Outcome.OK)}
     found = compare((before, old), (after, new))
