@@ -2,8 +2,8 @@
 
 A text that defines syntax, elaborators or macros could answer for Lean, so such commands are forbidden, as is all that
 runs programs while Lean elaborates. They are found by reading the text, not by parsing it: what looks like one is one.
-The statement is compared as Lean prints it with nothing left out, and its own definitions must begin the proof word by
-word. docs/verdicts.md names what this cannot withstand.
+The statement is compared as Lean prints it with nothing left out, and its own definitions must begin the proof line by
+line. docs/verdicts.md names what this cannot withstand.
 """
 
 import re
@@ -34,9 +34,17 @@ _FORBIDDEN = re.compile(
     r")(?![\w'])"
     r"|(?P<meta>\bLean\s*\.\s*(?:Elab|Meta|Parser|Macro|Environment|Core)\b|\b(?:CommandElabM|MetaM|TacticM|CoreM)\b)"
 )
-_THEOREM = re.compile(r"(?:theorem|lemma)\b")
+_THEOREM = re.compile(r"\b(?:theorem|lemma)\b")
+_MODIFIERS = re.compile(r"\s*(?:(?:@\[[^\]\n]*\]|private|protected|noncomputable|nonrec)\s*)*")
+# What can only be the beginning of another command; anything else might go on with the one before.
+_COMMAND = re.compile(
+    r"(?:theorem|lemma|def|abbrev|instance|structure|inductive|class|example|axiom|opaque|namespace|section|end|open|"
+    r"variable|universe|set_option|private|protected|noncomputable|mutual)(?![\w'])|@\[|/--|#\w"
+)
 # Every argument, level and coercion is printed, and numbers as what they are.
-_PRINTED = "set_option pp.all true in\nset_option pp.maxSteps 10000000 in\nset_option pp.deepTerms true in\n#check @{}"
+_PRINTED = (
+    "set_option pp.all true in\nset_option pp.maxSteps 10000000 in\nset_option pp.deepTerms true in\n#check @_root_.{}"
+)
 
 
 def forbidden_commands(text: str) -> Iterator[str]:
@@ -46,10 +54,31 @@ def forbidden_commands(text: str) -> Iterator[str]:
 
 
 def own_definitions(statement: str) -> list[str]:
-    """The words of a statement before its last theorem: what a proof must begin with."""
+    """The lines of a statement before its last theorem: those that a proof must begin with.
+
+    Raises:
+        StatementError: the theorem does not begin on a line of its own.
+    """
     body = split_header(statement).body
     starts = [found.start() for found in _THEOREM.finditer(body)]
-    return body[: starts[-1] if starts else 0].split()
+    before, _, modifiers = body[: starts[-1] if starts else 0].rpartition("\n")
+    if not _MODIFIERS.fullmatch(modifiers):
+        raise StatementError("the statement's theorem must begin on a line of its own, for this worker's REPL")
+    return _lines(before)
+
+
+def begins_with(proof: str, definitions: list[str]) -> bool:
+    """Whether a proof has exactly these lines first, and then a new command."""
+    lines = _lines(split_header(proof).body)
+    if not definitions:
+        return True
+    return lines[: len(definitions)] == definitions and all(
+        _COMMAND.match(line) is not None for line in lines[len(definitions) :][:1]
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return [stripped for line in text.splitlines() if (stripped := line.rstrip())]
 
 
 class CommandExaminer:
@@ -70,6 +99,7 @@ class CommandExaminer:
         if not operation.statement:
             return None
         theorem = wanted_theorem(operation)
+        own_definitions(operation.statement)  # before anything is run
         async with await self._pools.lease("statements", header) as repl:
             limits = Limits(timeout_seconds=operation.timeout_seconds, memory_bytes=operation.memory_bytes)
             after = await elaborated(repl, operation, limits)
@@ -91,13 +121,15 @@ class CommandExaminer:
         if not names:
             return Audit()
         if goal is not None:
-            definitions = own_definitions(operation.statement)
-            if split_header(operation.proof).body.split()[: len(definitions)] != definitions:
+            if not begins_with(operation.proof, own_definitions(operation.statement)):
                 return Audit(mismatch="the proof does not begin with the statement's own definitions")
             printed = await self._printed(repl, after.environment, goal[0], limits)
-            if printed is not None and printed != goal[1]:
+            if printed is None:
+                return Audit(theorems=(AuditedTheorem(name=goal[0]),))
+            if printed != goal[1]:
                 return Audit(mismatch=f"{goal[0]} proves something else than the statement")
-        response = await self._ask(repl, after.environment, question(names), limits)
+        asked = names if goal is None else [f"_root_.{name}" for name in names]  # whatever else is open by now
+        response = await self._ask(repl, after.environment, question(asked), limits)
         if isinstance(response, ErrorResponse):
             return Audit(rejected="Lean does not say which axioms the proof rests on")
         outcome, _ = command_outcome(response)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from producer.header import split_header
-from producer.operation import VerifyProof, first_line
+from producer.operation import DEFAULT_ALLOWED_AXIOMS, VerifyProof, first_line
 from producer.theorems import find_theorems
 from workers.lru import LRU
 from workers.outcomes import soft_error
@@ -72,7 +72,7 @@ class Goals:
 
     async def goal(self, operation: VerifyProof, header: str) -> Goal:
         """Raises StatementError, and what entering a lease and `elaborated` raise."""
-        asked = msgspec.json.encode((header, operation.statement, operation.theorem))
+        asked = msgspec.json.encode((header, operation.statement, operation.theorem, operation.allowed_axioms))
         key = hashlib.sha256(asked).digest()
         goal = self._known.get(key)
         if goal is None:
@@ -86,17 +86,18 @@ class Goals:
         async with await self._pools.lease("statements", header) as repl:
             limits = Limits(timeout_seconds=operation.timeout_seconds, memory_bytes=operation.memory_bytes)
             after = await elaborated(repl, operation, limits)
+            # Axioms of the statement's own that a proof may use, if it declares them; the goal comes last.
+            axioms = tuple(axiom for axiom in operation.allowed_axioms if axiom not in DEFAULT_ALLOWED_AXIOMS)
+            request = ExportConstants(
+                environment=after.environment, header=repl.environment or 0, names=(*axioms, theorem), as_goals=True
+            )
             exported = await repl.send(
-                ExportConstants(
-                    environment=after.environment, header=repl.environment or 0, names=(theorem,), as_goals=True
-                ),
-                timeout_seconds=limits.remaining_seconds(),
-                memory_bytes=limits.memory_bytes,
+                request, timeout_seconds=limits.remaining_seconds(), memory_bytes=limits.memory_bytes
             )
         if isinstance(exported, ErrorResponse):
             raise StatementError(f"the statement cannot be exported: {soft_error(exported)}")
         constants = msgspec.json.decode(exported.constants, type=_Exported).constants
-        if exported.found != (0,) and (not exported.found or exported.found[0] is None):
+        if not exported.found or exported.found[-1] is None:
             raise StatementError(f"the statement does not declare {theorem}")
         if not constants or constants[-1][0] != "goal":
             raise StatementError(f"{theorem} is no theorem in the statement")
