@@ -74,28 +74,20 @@ resource "aws_vpc_security_group_ingress_rule" "producers" {
   to_port           = local.port
 }
 
-ephemeral "aws_secretsmanager_random_password" "broker" {
-  password_length     = 48
-  exclude_punctuation = true # it stands in a URL
-}
+module "password" {
+  source = "../secret"
 
-resource "aws_secretsmanager_secret" "password" {
-  name_prefix = "${var.name}-broker-password-"
-  description = "Password of the user ${local.user} of ${var.name}"
-  kms_key_id  = var.kms_key_arn
-}
-
-resource "aws_secretsmanager_secret_version" "password" {
-  secret_id                = aws_secretsmanager_secret.password.id
-  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.broker.random_password
-  secret_string_wo_version = var.password_version
+  name          = "${var.name}-broker-password"
+  description   = "Password of the user ${local.user} of ${var.name}"
+  value_version = var.password_version
+  kms_key_arn   = var.kms_key_arn
 }
 
 # aws_elasticache_user has no write-only argument: the password is in the state, though in no output. Keep the state
 # where only those may read it who may run the fleet.
 data "aws_secretsmanager_secret_version" "password" {
-  secret_id  = aws_secretsmanager_secret.password.id
-  version_id = aws_secretsmanager_secret_version.password.version_id
+  secret_id  = module.password.arn
+  version_id = module.password.version_id
 }
 
 resource "aws_elasticache_user" "fleet" {

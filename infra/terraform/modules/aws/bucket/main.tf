@@ -96,19 +96,11 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 # A pickle is run by loading it, so that workers sign what they store. Only workers ever get this key.
-ephemeral "aws_secretsmanager_random_password" "blob_keys" {
-  password_length     = 48
-  exclude_punctuation = true
-}
+module "blob_keys" {
+  source = "../secret"
 
-resource "aws_secretsmanager_secret" "blob_keys" {
-  name_prefix = "${var.bucket}-blob-keys-"
-  description = "LEANFLEET_WORKER_BLOB_KEYS: signs the pickles in ${var.bucket}"
-  kms_key_id  = var.kms_key_arn
-}
-
-resource "aws_secretsmanager_secret_version" "blob_keys" {
-  secret_id                = aws_secretsmanager_secret.blob_keys.id
-  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.blob_keys.random_password
-  secret_string_wo_version = var.blob_keys_version
+  name          = "${var.bucket}-blob-keys"
+  description   = "LEANFLEET_WORKER_BLOB_KEYS: signs the pickles in ${var.bucket}"
+  value_version = var.blob_keys_version
+  kms_key_arn   = var.kms_key_arn
 }

@@ -25,5 +25,5 @@ output "store_url" {
 
 output "blob_keys_secret_arn" {
   description = "Where workers find LEANFLEET_WORKER_BLOB_KEYS."
-  value       = aws_secretsmanager_secret.blob_keys.arn
+  value       = module.blob_keys.arn
 }

@@ -1,0 +1,29 @@
+mock_provider "google" {}
+
+variables {
+  bucket   = "leanfleet-states"
+  location = "europe-west4"
+  project  = "fleet"
+}
+
+run "what_may_expire" {
+  command = plan
+
+  assert {
+    condition     = [for rule in google_storage_bucket.this.lifecycle_rule : rule.condition[0].matches_prefix] == [tolist(["states/blobs/", "states/exports/"])]
+    error_message = "only blobs and exports may have a lifecycle; recipes must stay."
+  }
+  assert {
+    condition     = google_storage_bucket.this.public_access_prevention == "enforced" && google_storage_bucket.this.uniform_bucket_level_access
+    error_message = "the bucket must be closed to the public."
+  }
+}
+
+run "a_prefix_that_is_no_folder" {
+  command         = plan
+  expect_failures = [var.prefix]
+
+  variables {
+    prefix = "/states/"
+  }
+}
