@@ -3,68 +3,19 @@
 `not_proved` is Lean's judgement, the same at every run; `error` says that there is none, since the run was cut short.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
 from producer.header import split_header
 from producer.judgement import Judgement, Verdict
-from producer.operation import DEFAULT_ALLOWED_AXIOMS, VerifyProof, first_line
+from producer.operation import VerifyProof, first_line
 from producer.outcome import Outcome
 from producer.result import AuditedTheorem, Message, RunCodeResult
 
-ALLOWED_AXIOMS = frozenset(DEFAULT_ALLOWED_AXIOMS)
 SORRY_AXIOM = "sorryAx"
 
 MAX_LEAN_ERRORS = 3
-
-
-class Axioms(msgspec.Struct, frozen=True, kw_only=True):
-    """What an audit found: for each theorem the axioms that it rests on, or None where Lean does not know the name.
-
-    An `outcome` other than `ok` says that the audit itself was cut short.
-    """
-
-    outcome: Outcome = Outcome.OK
-    reason: str = ""
-    by_theorem: Mapping[str, tuple[str, ...] | None] = {}
-
-
-def needs_audit(result: RunCodeResult, theorems: Sequence[str]) -> bool:
-    """Whether axioms can still change the verdict."""
-    return result.ok and not result.errors and bool(theorems)
-
-
-def judge(
-    result: RunCodeResult,
-    theorems: Sequence[str],
-    axioms: Axioms | None,
-    *,
-    allowed: frozenset[str] = ALLOWED_AXIOMS,
-) -> Judgement:
-    """The verdict on a text.
-
-    Args:
-        result: what became of the whole text, run in a fresh environment.
-        theorems: the names that it declares.
-        axioms: the audit of these, or None when `needs_audit` says no.
-        allowed: axioms that a proof may rest on.
-    """
-    if result.outcome is Outcome.LEAN_ERROR or (result.ok and result.errors):
-        return Judgement(verdict=Verdict.NOT_PROVED, outcome=result.outcome, reasons=_lean_errors(result))
-    if not result.ok:
-        return _cut_short(result.outcome, result.reason)
-    if axioms is not None and axioms.outcome is not Outcome.OK:
-        return _cut_short(axioms.outcome, f"while its axioms were looked at: {axioms.reason}")
-    reasons = [] if theorems else ["no_theorem: the text declares none by name (an `example` leaves nothing to audit)"]
-    found = {} if axioms is None else axioms.by_theorem
-    used = {axiom for theorem in theorems for axiom in found.get(theorem) or ()}
-    if result.sorries or SORRY_AXIOM in used or any(map(_tells_of_sorry, result.messages)):
-        reasons.append("contains_sorry")
-    reasons.extend(f"missing_declaration: {theorem}" for theorem in theorems if found.get(theorem) is None)
-    reasons.extend(f"forbidden_axiom: {axiom}" for axiom in sorted(used - allowed - {SORRY_AXIOM}))
-    verdict = Verdict.NOT_PROVED if reasons else Verdict.PROVED
-    return Judgement(verdict=verdict, outcome=result.outcome, reasons=tuple(reasons))
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):

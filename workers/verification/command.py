@@ -9,18 +9,17 @@ line. docs/verdicts.md names what this cannot withstand.
 import re
 from collections.abc import Iterator
 
-from producer.audit import question, read_answer
 from producer.header import split_header
 from producer.judgement import Strength
 from producer.operation import VerifyProof
-from producer.result import AuditedTheorem, RunCodeResult
+from producer.result import AuditedTheorem
 from producer.theorems import find_theorems
 from producer.verdict import Audit
-from workers.outcomes import command_outcome, messages
 from workers.pool import WarmREPL
 from workers.protocol.requests import Command
 from workers.protocol.responses import CommandResponse, ErrorResponse
 from workers.states.restorer import Limits
+from workers.verification.axioms import question, read_answer
 from workers.verification.errors import StatementError
 from workers.verification.goals import elaborated, wanted_theorem
 from workers.verification.pools import CleanPools
@@ -132,8 +131,7 @@ class CommandExaminer:
         response = await self._ask(repl, after.environment, question(asked), limits)
         if isinstance(response, ErrorResponse):
             return Audit(rejected="Lean does not say which axioms the proof rests on")
-        outcome, _ = command_outcome(response)
-        found = read_answer(names, RunCodeResult(outcome=outcome, messages=messages(response.messages))).by_theorem
+        found = read_answer(names, response.messages)
         declared = set(find_theorems(operation.proof))
         theorems = []
         for name in names:
