@@ -37,13 +37,18 @@ async def test_every_verb_gets_the_answer_to_its_question(fleet: Client, respond
     assert [tactic.goals for tactic in tactics.tactics] == [("simp",), ("omega",)]
     assert (await fleet.export_state(HOLE)).state == HOLE
     assert (await fleet.import_state(HOLE)).goals == ("⊢ True",)
+    verified = await fleet.verify_proof("theorem t : p := sorry", "theorem t : p := h", allowed_axioms=["propext"])
+    assert (verified.is_proved, verified.messages[0].data) == (True, "theorem t : p := h")
     assert [delivery.headers["task"] for delivery in responder.deliveries] == [
         "leanfleet.run_code",
         "leanfleet.run_tactics",
         "leanfleet.run_tactics",
         "leanfleet.export_state",
         "leanfleet.import_state",
+        "leanfleet.verify_proof",
     ]
+    asked = responder.deliveries[-1].operation
+    assert asked.texts == ("theorem t : p := sorry", "theorem t : p := h", "")
     assert fleet.in_flight == 0
 
 

@@ -34,6 +34,7 @@ def test_every_verb_works_and_nothing_runs_on_afterwards(settings: Settings) -> 
         assert len(fleet.run_tactics(HOLE, ["a", "b"]).tactics) == 2
         assert fleet.export_state(HOLE).state == HOLE
         assert fleet.import_state(HOLE).state == HOLE
+        assert fleet.verify_proof("theorem t : p := sorry", "theorem t : p := h", strength="kernel").is_proved
         assert fleet.submit(RunCode(code="y")).result(30).ok
         assert "SyncClient" in repr(fleet)
     assert set(threading.enumerate()) == threads

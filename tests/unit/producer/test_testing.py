@@ -32,6 +32,17 @@ async def test_a_loop_runs_without_a_fleet() -> None:
         assert result.tactics[0].state.steps[:-1] == state.steps
 
 
+async def test_proofs_can_be_judged_by_a_script() -> None:
+    def judge(operation: leanfleet.AnyOperation) -> leanfleet.VerifyProofResult:
+        assert isinstance(operation, leanfleet.VerifyProof)
+        verdict = leanfleet.Verdict.NOT_PROVED if "sorry" in operation.proof else leanfleet.Verdict.PROVED
+        return leanfleet.VerifyProofResult(outcome=Outcome.OK, verdict=verdict)
+
+    async with leanfleet.ScriptedClient(judge) as fleet:
+        assert (await fleet.verify_proof("theorem t : p := sorry", "theorem t : p := h")).is_proved
+        assert not (await fleet.verify_proof("theorem t : p := sorry", "theorem t : p := sorry")).is_proved
+
+
 async def test_answers_may_take_their_time_and_be_withdrawn() -> None:
     begun: list[str] = []
     gate = asyncio.Event()

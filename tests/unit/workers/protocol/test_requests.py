@@ -4,14 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from producer.errors import InvalidInputError, SettingsError
 from workers.protocol import get_adapter
+from workers.protocol.adapter import UnreadableReplyError
 from workers.protocol.community import CommunityAdapter
 from workers.protocol.requests import (
+    AuditConstants,
     Command,
     PickleEnvironment,
     PickleProofState,
@@ -20,6 +23,7 @@ from workers.protocol.requests import (
     UnpickleEnvironment,
     UnpickleProofState,
 )
+from workers.protocol.responses import ErrorResponse
 
 adapter = CommunityAdapter()
 
@@ -116,3 +120,20 @@ def test_an_adapter_is_found_by_its_name_and_others_are_listed() -> None:
     assert get_adapter("community").name == "community"
     with pytest.raises(SettingsError, match="community, embedded"):
         get_adapter("esperanto")
+
+
+def test_constants_from_another_process_stay_in_their_place_of_a_frame() -> None:
+    """They are whatever JSON that process wrote; a blank line in it would be the end of the frame."""
+    candidate = msgspec.Raw(b'{"names":\n\n[["a"]],\n "x": "\\n\\n"}')
+    request = AuditConstants(environment=0, theorems=(("a", 0), ("b", None)), candidate=candidate)
+    frame = get_adapter("embedded").encode(request)
+    assert frame.count(b"\n") == 2
+    asked = json.loads(frame)["auditConstants"]
+    assert asked == {"theorems": [["a", 0], ["b", None]], "candidate": {"names": [["a"]], "x": "\n\n"}}
+
+
+def test_an_error_is_never_taken_for_an_audit() -> None:
+    request = AuditConstants(environment=0, theorems=(), candidate=msgspec.Raw(b"{}"))
+    assert get_adapter("embedded").decode(request, b'{"message": "no"}') == ErrorResponse(message="no")
+    with pytest.raises(UnreadableReplyError):
+        get_adapter("embedded").decode(request, b'{"theorems": [], "env": 3}')
