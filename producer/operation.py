@@ -108,6 +108,22 @@ def first_line(text: str, width: int = 60) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+# What a text is about, as people who read it would say; looked for in its beginning only, since labels must be cheap.
+_THEOREM = re.compile(
+    r"^[ \t]*(?:@\[[^\]\n]*\]\s*|(?:private|protected|nonrec)\s+)*((?:theorem|lemma|example)\b.*)", re.MULTILINE
+)
+_PREAMBLE = ("import ", "open ", "set_option ", "universe ", "variable ", "namespace ", "section", "--", "/-")
+_LABEL_CHARACTERS = 2000
+
+
+def headline(text: str) -> str:
+    """The line that names the first theorem, else the first one after imports and the like, shortened."""
+    if (found := _THEOREM.search(text, 0, _LABEL_CHARACTERS)) is not None:
+        return first_line(found[1])
+    lines = text[:_LABEL_CHARACTERS].splitlines()
+    return first_line(next((line for line in lines if line.strip() and not line.lstrip().startswith(_PREAMBLE)), text))
+
+
 class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
     """Elaborate Lean commands, in the environment `state` or, without one, after the imports that they begin with."""
 
@@ -120,7 +136,7 @@ class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
 
     @property
     def label(self) -> str:
-        return first_line(self.code)
+        return headline(self.code)
 
     def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
         if self.state is not None and self.state.kind != "environment":
@@ -208,7 +224,7 @@ class VerifyProof(Operation, frozen=True, kw_only=True, tag="verify_proof"):
 
     @property
     def label(self) -> str:
-        return first_line(self.theorem or self.statement or self.proof)
+        return first_line(self.theorem) or headline(self.statement or self.proof)
 
     def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
         if self.theorem and not self.statement:

@@ -9,6 +9,7 @@ result is only a few words for Flower. There a task whose operation could not be
 has failed, so that it is seen; its delivery is acknowledged all the same, since its caller has the reply.
 """
 
+import contextlib
 import inspect
 import logging
 import time
@@ -52,6 +53,7 @@ class OperationTask(Task[Any, Any]):
     abstract = True
     Request = "tasks.request:OperationRequest"
     throws = (OperationFailedError,)
+    resultrepr_maxsize = 100  # what Flower is told of a result: kind and outcome come first
     kind: str
     call_signature: inspect.Signature
     max_operation_bytes: int | None = None
@@ -59,9 +61,11 @@ class OperationTask(Task[Any, Any]):
     def apply_async(  # type: ignore[override] # Celery's stub names its two dozen options; they are passed on
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> Any:
-        """As Celery's; states may be given as `StateRef`."""
+        """As Celery's; states may be given as `StateRef`. Flower shows the operation's label for the arguments."""
         arguments = tuple(msgspec.to_builtins(value) for value in args or ())
         named = {name: msgspec.to_builtins(value) for name, value in (kwargs or {}).items()}
+        with contextlib.suppress(InvalidInputError):  # the worker answers it
+            options = {"argsrepr": self._operation(arguments, named).label, "kwargsrepr": "", **options}
         return super().apply_async(arguments, named, **options)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from producer.settings import PREFIX
+from producer.settings import PREFIX, load_section
 
 DEFAULT_CONCURRENCY_HELP = "REPLs that work at the same time; else as the settings say, or one for each core."
 
@@ -30,11 +30,13 @@ def worker(
     # Celery takes a moment to load, which --help need not wait for.
     from tasks.celery import app  # noqa: PLC0415
     from tasks.commandline import run_celery  # noqa: PLC0415
+    from tasks.reporting import MachineSettings  # noqa: PLC0415
 
     app.conf.broker_url  # noqa: B018 - settings that are wrong are found here, and said in one line
     arguments = ["worker", "--pool=threads", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
     # A name that is used twice confuses Flower, and on RabbitMQ ends the second worker.
-    arguments.append(f"--hostname={name or 'worker-' + secrets.token_hex(4)}@%h")
+    machine = load_section("machine", MachineSettings).name
+    arguments.append(f"--hostname={name or 'worker-' + secrets.token_hex(4)}@{machine.replace('%', '%%')}")
     if events:
         arguments.append("--task-events")
     run_celery(arguments)

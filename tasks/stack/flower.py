@@ -23,7 +23,7 @@ class Flower(LocalProcess):
         self.port = claim(port, option="--flower-port")
         super().__init__(
             name=f"Flower on port {self.port}",
-            command=[sys.executable, "-P", "-m", "tasks", "flower", f"--address={HOST}", f"--port={self.port}"],
+            command=[sys.executable, "-P", "-m", "leanfleet", "flower", f"--address={HOST}", f"--port={self.port}"],
             log_path=directory / "flower.log",
             environ=environ,
             directory=directory,

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from producer.errors import InvalidInputError
-from producer.operation import OPERATIONS, AnyOperation, ExportState, ImportState, RunCode, RunTactics
+from producer.operation import OPERATIONS, AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.state import BlobRef, CommandStep, SorryStep, StateRef
 
 HOLE = StateRef().then(CommandStep("theorem a : True := by sorry"), SorryStep(0))
@@ -11,6 +11,7 @@ EACH = [
     RunTactics(state=HOLE, tactics=("trivial",)),
     ExportState(state=HOLE),
     ImportState(state=HOLE),
+    VerifyProof(statement="theorem t : p := sorry", proof="theorem t : p := h"),
 ]
 
 
@@ -50,6 +51,9 @@ def test_different_questions_have_different_ids() -> None:
         (RunCode(code="x", state=HOLE), "environment"),
         (RunTactics(state=HOLE, tactics=()), "at least one"),
         (RunTactics(state=StateRef(), tactics=("trivial",)), "proof state"),
+        (VerifyProof(statement="theorem t\x00", proof="theorem t"), r"U\+0000 in line 1"),
+        (VerifyProof(proof="theorem t", theorem="t"), "no statement"),
+        (VerifyProof(proof="theorem t", allowed_axioms=("a\x01",)), r"U\+0001"),
     ],
 )
 def test_what_no_repl_can_be_asked_is_refused(operation: AnyOperation, says: str) -> None:
@@ -60,6 +64,25 @@ def test_what_no_repl_can_be_asked_is_refused(operation: AnyOperation, says: str
 @pytest.mark.parametrize("operation", EACH)
 def test_what_a_repl_can_be_asked_passes(operation: AnyOperation) -> None:
     assert operation.checked() is operation
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        ("import Mathlib\nset_option maxHeartbeats 0\n\ntheorem a : True := by\n  trivial", "theorem a : True := by"),
+        ("import Mathlib\n@[simp] private lemma b : 1 = 1 := rfl", "lemma b : 1 = 1 := rfl"),
+        ("@[simp]\n  theorem c : 1 = 1 := rfl", "theorem c : 1 = 1 := rfl"),
+        ("-- theorem d\nopen Nat\n#eval 3", "#eval 3"),
+        ("def e := 3\ntheorem f : e = 3 := rfl", "theorem f : e = 3 := rfl"),
+        ("import Mathlib", "import Mathlib"),
+        ("theorems := 3", "theorems := 3"),
+        ("", ""),
+        ("@[" * 2000, ("@[" * 30)[:59] + "…"),
+        ("\n" * 1000 + "x", "x"),
+    ],
+)
+def test_code_is_labelled_by_its_theorem_or_by_what_it_does(code: str, label: str) -> None:
+    assert RunCode(code=code).label == label
 
 
 def test_labels_are_short() -> None:
