@@ -86,6 +86,8 @@ class WorkerCollector(Collector):
         yield _gauge("largest_repl_memory_bytes", "Held by the largest REPL", max(sizes, default=0))
         yield _plain("repl_starts", "REPLs that came up", pool.starts)
         yield _plain("repl_start_failures", "Starts of a REPL that failed", pool.start_failures)
+        yield _plain("repl_thaws", "Of the REPLs that came up, those thawed from an image", pool.thaws)
+        yield _plain("repl_thaw_failures", "Images that did not thaw", pool.thaw_failures)
         yield _counter("repl_ends", "REPLs that ended, by reason", ("reason",), _single(pool.ended))
         yield _plain("leases", "REPLs lent to operations", pool.leases)
         found = _single({"warm": pool.warm_hits, "state": pool.state_hits})
