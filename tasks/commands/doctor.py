@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from producer.errors import LeanFleetError
+from producer.judgement import Strength
 from producer.operation import RunCode
 from producer.settings import Settings, load_section, load_settings, without_password
 from producer.store.opening import open_store
@@ -57,6 +58,7 @@ async def examine() -> list[Finding]:
     findings += await _look("store", lambda: _store(settings, worker))
     findings += await _look("Lean", lambda: _lean(settings, worker))
     findings += await _look("isolation", lambda: _isolation(worker))
+    findings += await _look("verdicts", lambda: _verdicts(worker))
     findings += await _look("process images", lambda: _images(worker))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
     return findings
@@ -156,6 +158,17 @@ async def _isolation(worker: WorkerSettings) -> list[Finding]:
         advice = f"not enforced, since {reason}; see docs/security.md"
         findings.append(Finding(level=Level.WARNING, subject="isolation of REPLs lacks", found=names, advice=advice))
     return findings
+
+
+async def _verdicts(worker: WorkerSettings) -> list[Finding]:
+    from workers.project import open_project  # noqa: PLC0415 - as above
+    from workers.verification.verifier import Verifier  # noqa: PLC0415 - as above
+
+    strength = Verifier(await asyncio.to_thread(open_project, worker), worker).strength
+    if strength is Strength.COMMAND:
+        advice = "this REPL cannot export constants: set verify_command for rewards; see docs/verdicts.md"
+        return [Finding(level=Level.WARNING, subject="verdicts", found=f"strength {strength}", advice=advice)]
+    return [Finding(level=Level.FINE, subject="verdicts", found=f"strength {strength}")]
 
 
 async def _images(worker: WorkerSettings) -> list[Finding]:

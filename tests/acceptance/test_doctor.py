@@ -34,7 +34,16 @@ def test_all_is_fine_where_all_is_there(valkey: Valkey, tmp_path: Path) -> None:
     # It runs in a folder that is closed to other users, for whose sake a REPL stays the user that the worker is.
     found.pop("isolation of REPLs lacks", None)
     assert {level for level, _ in found.values()} == {"fine"}
-    assert set(findings(result)) >= {"celery", "kombu", "broker", "maxmemory-policy", "persistence", "store", "Lean"}
+    assert set(findings(result)) >= {
+        "celery",
+        "kombu",
+        "broker",
+        "maxmemory-policy",
+        "persistence",
+        "store",
+        "Lean",
+        "verdicts",
+    }
 
 
 def test_a_broker_that_forgets_is_a_warning(tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ class Verifier:
             )
         if operation.strength == "external" and self.external is None:
             raise InvalidInputError("strength 'external' was asked for, and this worker's verify_command is not set")
+        return self.strength
+
+    @property
+    def strength(self) -> Strength:
+        """How strongly proofs are checked here."""
         return self.examiner.strength if self.external is None else Strength.EXTERNAL
 
     def refusals(self, operation: VerifyProof) -> tuple[str, ...]:
