@@ -49,6 +49,7 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
     Raises:
         SettingsError: the project or the store is not as the settings say.
         ReplError: no REPL could be started.
+        HeaderError: the header of the settings cannot be imported.
         UnsupportedPlatformError: no REPL is configured and the embedded Lean cannot run here, or isolation is required
             and cannot be had.
     """
@@ -65,6 +66,8 @@ async def open_engine(settings: Settings, worker: WorkerSettings) -> AsyncIterat
         answers = _answers(settings, worker, project, stack) if worker.answer_ttl_seconds > 0 else None
         verifier = await stack.enter_async_context(Verifier(project, worker, isolation=isolation))
         executor = await stack.enter_async_context(Executor(pool, store, worker, answers=answers, verifier=verifier))
+        # A REPL that cannot start, or cannot import its header, is found here and not by the first operations.
+        await pool.ready()
         yield LeanEngine(pool, executor, fence.guards)
 
 

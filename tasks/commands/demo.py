@@ -18,8 +18,7 @@ from producer.commands.terminal import log_to, printable, progress_bar
 from producer.errors import InvalidInputError
 from producer.files import Text, read_texts
 from producer.settings import Settings, load_settings
-from tasks.commands.up import interruptible
-from tasks.stack.fleet import Fleet, FleetOptions, exported
+from tasks.stack.fleet import Fleet, FleetOptions, exported, interruptible
 
 ALL_AS_EXPECTED = 0
 SOME_NOT = 1
@@ -86,21 +85,24 @@ def outcomes_table(checked: Iterable[Checked]) -> Table:
     groups: dict[tuple[str, str, str], list[Checked]] = defaultdict(list)
     for each in checked:
         reason = each.judgement.reasons[0].partition(":")[0] if each.judgement.reasons else ""
-        groups[each.judgement.verdict, each.judgement.outcome, reason].append(each)
+        # A reason that only repeats the outcome is noise.
+        groups[each.judgement.verdict, each.judgement.outcome, reason * (reason != each.judgement.outcome)].append(each)
     table = Table(title="What became of them")
     for heading in ("verdict", "outcome", "reason"):
-        table.add_column(heading)
-    for heading in ("texts", "as expected", "median seconds"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("texts", "expected", "ms in Lean"):
         table.add_column(heading, justify="right")
     for key, group in sorted(groups.items(), key=lambda item: -len(item[1])):
         fine = sum(each.is_fine for each in group)
-        table.add_row(*key, str(len(group)), str(fine), f"{median(each.seconds for each in group):.3f}")
+        table.add_row(
+            *key, str(len(group)), str(fine), f"{median(each.result.timing.lean_seconds for each in group) * 1e3:.1f}"
+        )
     return table
 
 
 def times_table(checked: Sequence[Checked]) -> Table:
     """Where the time went."""
-    table = Table(title="Where time went (seconds)")
+    table = Table(title="Where time went, in seconds a text; all were handed in at once")
     table.add_column("")
     for heading in ("median", "longest", "sum"):
         table.add_column(heading, justify="right")
@@ -110,6 +112,7 @@ def times_table(checked: Sequence[Checked]) -> Table:
         "waiting for a REPL": [timing.waiting_seconds for timing in timings],
         "restoring": [timing.restoring_seconds for timing in timings],
         "in Lean": [timing.lean_seconds for timing in timings],
+        "in all, as the client saw it": [timing.total_seconds for timing in timings],
     }
     for name, seconds in rows.items():
         if seconds:

@@ -1,11 +1,7 @@
 """`leanfleet up`: a whole fleet on this computer, in the foreground."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,7 +9,7 @@ from rich.console import Console
 
 from producer.settings import load_settings
 from tasks.stack.errors import StackError
-from tasks.stack.fleet import Fleet, FleetOptions
+from tasks.stack.fleet import Fleet, FleetOptions, explained_end, interruptible
 
 _LOOK_SECONDS = 0.5
 
@@ -52,9 +48,7 @@ def up(
                     time.sleep(_LOOK_SECONDS)
                     for process in fleet.processes:
                         if not process.running:
-                            raise StackError(
-                                f"{process.name} ended (exit code {process.exit_code}):\n{process.log_tail()}"
-                            )
+                            raise StackError(explained_end(process))
         except KeyboardInterrupt:
             console.print("Stopped.")
 
@@ -66,18 +60,3 @@ def _say_where(fleet: Fleet) -> None:
     for name, value in fleet.environ.items():
         if value:
             typer.echo(f"export {name}='{value}'")
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP (a closed terminal) end the block as Ctrl-C does, so that all that was started is stopped."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

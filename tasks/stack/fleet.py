@@ -1,18 +1,23 @@
 """All of it together: what `leanfleet up`, the demo and `leanfleet check` without a broker start and stop."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Self
 
 import msgspec
 
-from producer.settings import PREFIX, Settings
+from producer.settings import DEFAULT_FILE, PREFIX, Settings
+from tasks.stack.errors import StackError
 from tasks.stack.flower import Flower
 from tasks.stack.machine import Machine
 from tasks.stack.process import LocalProcess, stop_together
@@ -21,6 +26,8 @@ from tasks.stack.valkey import Valkey
 
 # A local worker has nobody to hand its work to: what has not finished by then is not waited for.
 _GRACE_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
+CONFIG = f"{PREFIX}CONFIG"
 
 
 class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +58,7 @@ class Fleet:
         self._exits = ExitStack()
         self.directory = options.directory or Path(tempfile.mkdtemp(prefix="leanfleet-"))
         try:
+            self._exits.enter_context(_locked(self.directory))
             self.valkey = Valkey(self.directory / "valkey", port=options.broker_port)
             self.seaweed = Seaweed(self.directory / "seaweed", port=options.store_port) if options.s3 else None
             self.settings = msgspec.structs.replace(
@@ -66,6 +74,7 @@ class Fleet:
                 **os.environ,
                 **self.environ,
                 f"{PREFIX}REDELIVERY_GRACE_SECONDS": str(_GRACE_SECONDS),
+                **_settings_file(),
             }
             logs = self.directory / "logs"
             logs.mkdir(parents=True, exist_ok=True)
@@ -74,7 +83,12 @@ class Fleet:
                 for n in range(1, options.machines + 1)
             ]
             self.flower = Flower(directory=logs, environ=environ, port=options.flower_port) if options.flower else None
+        except OSError as error:
+            self._exits.close()
+            self._remove_directory()
+            raise StackError(f"cannot use the folder {self.directory}: {error.strerror}") from error
         except BaseException:
+            self._exits.close()
             self._remove_directory()
             raise
 
@@ -132,15 +146,92 @@ class Fleet:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def _settings_file() -> dict[str, str]:
+    """Workers run in a folder of their own, and the settings file of this one holds for them too."""
+    file = Path(os.environ.get(CONFIG) or DEFAULT_FILE).absolute()
+    return {CONFIG: str(file)} if os.environ.get(CONFIG) or file.is_file() else {}
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Raise StackError when another fleet runs in that folder: two servers on the same files ruin them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"{directory} is in use by another `leanfleet up`: stop that one, or name another folder"
+            ) from None
+        yield
+
+
 @contextmanager
 def local_fleet(settings: Settings) -> Iterator[Settings]:
     """The least that checks proofs: a broker, a folder for states and one worker. Gives the settings that lead to it.
 
     Raises:
-        StackError: a program is missing, or a part did not come up.
+        StackError: a program is missing, or a part did not come up, or ended while the block ran.
     """
-    with Fleet(settings, FleetOptions(machines=1, s3=False, flower=False)) as fleet:
-        yield fleet.settings
+    options = FleetOptions(machines=1, s3=False, flower=False)
+    with interruptible(), Fleet(settings, options) as fleet, _interrupted_by_the_end_of(fleet.processes) as ended:
+        try:
+            yield fleet.settings
+        except KeyboardInterrupt:
+            if not ended:
+                raise
+            raise StackError(explained_end(ended[0])) from None
+
+
+def explained_end(process: LocalProcess) -> str:
+    return f"{process.name} ended (exit code {process.exit_code}):\n{process.log_tail()}"
+
+
+@contextmanager
+def _interrupted_by_the_end_of(processes: Sequence[LocalProcess]) -> Iterator[list[LocalProcess]]:
+    """Inside the block, the main thread is interrupted as by Ctrl-C when a process ends; it is then in the list.
+
+    Whoever waits for answers of a fleet that lost its broker would else wait for ever.
+    """
+    ended: list[LocalProcess] = []
+    left = threading.Event()
+
+    def watch() -> None:
+        while not left.wait(_LOOK_SECONDS):
+            ended.extend(process for process in processes if not process.running)
+            if ended:
+                if not left.is_set():
+                    os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    thread = threading.Thread(target=watch, name="leanfleet-watch", daemon=True)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        left.set()
+        thread.join()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP (a closed terminal) end the block as Ctrl-C does, so that all that was started is stopped.
+
+    Does nothing outside the main thread, which alone may handle signals.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

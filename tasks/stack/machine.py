@@ -28,6 +28,11 @@ class Machine(LocalProcess):
             directory=directory,
         )
 
+    def log_tail(self, lines: int = 15) -> str:
+        """Why it could not start, in its own words, where it says so."""
+        _, said, reason = self.log().rpartition("cannot start: ")
+        return reason.strip() if said else super().log_tail(lines)
+
     def wait_ready(self) -> None:
         """Return when it takes work; raise StackError when it does not come that far."""
         self.wait_until(lambda: " ready." in self.log(), timeout_seconds=_READY_SECONDS)

@@ -12,6 +12,7 @@ HOST = "127.0.0.1"
 # that is free now is not taken by a passing client before its server binds it.
 _RANGE = range(20_000, 32_000)
 _TRIES = 200
+_LAST_PORT = 65_535
 
 
 def free_ports(count: int) -> list[int]:
@@ -35,6 +36,8 @@ def free_port() -> int:
 
 def is_free(port: int) -> bool:
     """Raise StackError when the port cannot be bound for another reason than that it is taken."""
+    if not 0 < port <= _LAST_PORT:
+        raise StackError(f"{port} is no port: they go from 1 to {_LAST_PORT}")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: connections that linger in TIME_WAIT are no obstacle, a listener is.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

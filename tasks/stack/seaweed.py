@@ -1,5 +1,6 @@
 """An S3 server of our own, with a bucket in it."""
 
+import contextlib
 import json
 import secrets
 from pathlib import Path
@@ -59,10 +60,12 @@ class Seaweed(LocalProcess):
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
         }
+        self._ports = [port for port in ports.values() if port]
         super().__init__(
             name=f"SeaweedFS on port {self.port}",
             command=[
                 str(program),
+                "-logtostderr=true",  # into our log; else files gather in the temporary folder
                 "server",
                 f"-dir={data}",
                 f"-ip={HOST}",
@@ -79,6 +82,22 @@ class Seaweed(LocalProcess):
             log_path=directory / "seaweed.log",
             directory=directory,
         )
+
+    def start(self) -> None:
+        self._remove_sockets()
+        super().start()
+
+    def kill(self) -> int | None:
+        exit_code = super().kill()
+        self._remove_sockets()
+        return exit_code
+
+    def _remove_sockets(self) -> None:
+        """It makes a socket for each port under a fixed name, and stumbles over those that an earlier one left."""
+        for number in self._ports:
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):  # noqa: S108 - where it puts them
+                with contextlib.suppress(OSError):  # another user's
+                    socket.unlink()
 
     @property
     def endpoint_url(self) -> str:
