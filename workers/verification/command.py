@@ -28,9 +28,10 @@ _FORBIDDEN = re.compile(
     r"(?<![\w.«'])(?P<command>"
     r"macro(?:_rules)?|syntax|declare_syntax_cat|notation3?|infix[lr]?|prefix|postfix|elab(?:_rules)?|(?:builtin_)?"
     r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|simprocs?|#eval!?|unsafe|implemented_by|extern|export|csimp|"
-    r"init|native_decide|local\s+instance|attribute|debug\.\w+|open\s+Lean|import|#exit|"
+    r"native_decide|local\s+instance|attribute|debug\.\w+|open\s+Lean|import|#exit|"
     r"(?:command|term|tactic)_(?:elab|parser)|\w*[dD]elab(?:orator)?|app_unexpander|unification_hint|set_option\s+pp"
     r")(?![\w'])"
+    r"|(?P<attribute>@\[[^\]]*\binit\b)"
     r"|(?P<meta>\bLean\s*\.\s*(?:Elab|Meta|Parser|Macro|Environment|Core)\b|\b(?:CommandElabM|MetaM|TacticM|CoreM)\b)"
 )
 _THEOREM = re.compile(r"\b(?:theorem|lemma)\b")
@@ -47,9 +48,9 @@ _PRINTED = (
 
 
 def forbidden_commands(text: str) -> Iterator[str]:
-    """Commands in `text`, wherever they stand, by which a candidate could change what Lean says of it."""
-    for found in _FORBIDDEN.finditer(text):
-        yield " ".join((found["command"] or found["meta"]).split())
+    """Commands behind a text's imports, by which a candidate could change what Lean says of it."""
+    for found in _FORBIDDEN.finditer(split_header(text).body):
+        yield " ".join(found[0].split())
 
 
 def own_definitions(statement: str) -> list[str]:

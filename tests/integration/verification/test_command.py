@@ -19,6 +19,7 @@ async def test_honest_proofs_are_proved(start: Start) -> None:
         result = await verify(executor, PROOF, STATEMENT)
         assert (result.verdict, result.strength, result.reasons) == (Verdict.PROVED, Strength.COMMAND, ())
         assert (await verify(executor, PROOF)).is_proved
+        assert (await verify(executor, f"import Init\n{PROOF}", f"import Init\n{STATEMENT}")).is_proved
         more = "theorem t : ∀ n, f n = n + 1 := "
         result = await verify(executor, DEFINITION + more + "fun _ => rfl", DEFINITION + more + "sorry")
         assert result.is_proved
@@ -57,6 +58,9 @@ async def test_the_strength_that_this_repl_lacks_is_refused(start: Start) -> Non
         ("run_cmd do skip", ["run_cmd"]),
         ("open  Lean in #eval 1", ["open Lean", "#eval"]),
         ("set_option debug.skipKernelTC true", ["debug.skipKernelTC"]),
+        ("import Mathlib\nimport Init\ntheorem t (init : Nat) : init = init := rfl", []),
+        ("theorem u : 1 = 1 := rfl\nimport Lean", ["import"]),
+        ("@[builtin, init x] opaque y : Nat", ["@[builtin, init"]),
         ("theorem t : f.syntax = 1 ∧ macros = notation' := rfl", []),
         ("def h : Lean.Elab.Command.CommandElabM Unit := pure ()", ["Lean.Elab", "CommandElabM"]),
     ],
