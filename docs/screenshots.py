@@ -7,11 +7,8 @@ No test and no command of leanfleet needs it.
 
 # ruff: noqa: INP001 - a script, and no package
 import asyncio
-import contextlib
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -83,6 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.path.insert(0, os.fspath(Path(__file__).resolve().parents[1]))
-        main()
+    main()

@@ -6,6 +6,7 @@ never keeps a worker from its work.
 
 import errno
 import logging
+import socket
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
@@ -67,4 +68,6 @@ class MetricsServer:
 
 
 def _host(address: str) -> str:
+    if address in ("", "0.0.0.0", "::"):  # noqa: S104 - only compared
+        return socket.gethostname()  # what other machines of the network know this one by
     return f"[{address}]" if ":" in address else address

@@ -21,6 +21,10 @@ from workers.telemetry import Usage, WorkerReport, WorkerState
 
 PREFIX = "leanfleet_worker_"
 
+# There from zero on, since alerts ask for them: Prometheus cannot see the first step of a series that was not there.
+_ENDS = ("timeout", "out_of_memory", "died", "memory", "uses", "age")
+_EVENTS = ("exported", "fallback_missing", "fallback_corrupt", "fallback_refused", "fallback_killed")
+
 
 class WorkerCollector(Collector):
     """Makes metrics of a tally and of the sample that `look` gives, at each scrape and in the scraper's thread."""
@@ -88,7 +92,8 @@ class WorkerCollector(Collector):
         yield _plain("repl_start_failures", "Starts of a REPL that failed", pool.start_failures)
         yield _plain("repl_thaws", "Of the REPLs that came up, those thawed from an image", pool.thaws)
         yield _plain("repl_thaw_failures", "Images that did not thaw", pool.thaw_failures)
-        yield _counter("repl_ends", "REPLs that ended, by reason", ("reason",), _single(pool.ended))
+        ended = dict.fromkeys(_ENDS, 0) | pool.ended
+        yield _counter("repl_ends", "REPLs that ended, by reason", ("reason",), _single(ended))
         yield _plain("leases", "REPLs lent to operations", pool.leases)
         found = _single({"warm": pool.warm_hits, "state": pool.state_hits})
         yield _counter(
@@ -116,7 +121,8 @@ def _usage(usage: dict[str, Usage]) -> Iterator[Metric]:
 
 
 def _events(counts: Counter[str]) -> Metric:
-    events = _single({name: count for name, count in counts.items() if not name.startswith("restored_")})
+    known = {name: count for name, count in counts.items() if not name.startswith("restored_")}
+    events = _single(dict.fromkeys(_EVENTS, 0) | known)
     return _counter("state_events", "Blobs of no use (fallback_…) and exports", ("event",), events)
 
 

@@ -59,8 +59,6 @@ async def existing(start_machine: StartMachine, fleet: Client, port: int) -> dic
         found |= {name: set() for name in _names(family)}  # also of those that have no sample yet
     for sample in (*worker.samples, *controller.samples, *Scrape(fleet.stats().text()).samples):
         found.setdefault(sample.name, set()).update(sample.labels)
-    # Nothing of the kind has happened to this worker; the names of its labels are in `workers.metrics`.
-    found["leanfleet_worker_state_events_total"] = {"event"}
     return found
 
 
