@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, Self, TypeVar
 
 from producer.errors import (
     HeaderError,
+    LeanFleetError,
     PoolClosedError,
     ReplError,
     ReplOutOfMemoryError,
@@ -32,7 +33,7 @@ from workers.backoff import backoff_seconds
 from workers.guard import Guard
 from workers.images import criu
 from workers.images.errors import ImageError
-from workers.images.freezing import freeze, remove
+from workers.images.freezing import remove
 from workers.images.image import Image
 from workers.images.stock import ImageStock
 from workers.images.thawing import thaw
@@ -314,6 +315,7 @@ class AsyncLeanREPLPool:
             BAD_HEADERS
         )  # what Lean said, and until when it is believed
         self._failures: LRU[str, _Failures] = LRU(KNOWN_HEADERS)
+        self._moulds: set[AsyncLeanREPLProcess] = set()  # REPLs that are only there to be frozen
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._returned = asyncio.Event()  # set whenever a lease has ended
@@ -367,19 +369,15 @@ class AsyncLeanREPLPool:
         Raises:
             ImageError: this pool has no images, a request is not answered, or CRIU failed.
         """
-        if self._images is None:
-            raise ImageError(
-                "this pool has no images (LEANFLEET_WORKER_IMAGES; `leanfleet doctor` says what they need)"
-            )
+        images = self._required_images()
+        if images.fencing is not None:
+            raise ImageError("isolated REPLs cannot be frozen while they work (LEANFLEET_WORKER_ISOLATION)")
         member = repl._leased  # noqa: SLF001 - one unit
         states = dict(member.states)
-        image = await freeze(
+        image = await images.freeze(
             repl._process,  # noqa: SLF001 - one unit
-            criu=self._images.criu,
-            project=self.project.fingerprint,
-            header=member.header,
-            environment=member.environment,
-            parent=self._images.folder,
+            member.header,
+            member.environment,
             guard=self._guard,
         )
         return FrozenREPL(image=image, states=states)
@@ -481,6 +479,8 @@ class AsyncLeanREPLPool:
                         await self._returned.wait()
         finally:
             self._drop_all(self._members.values())
+            for mould in tuple(self._moulds):
+                mould.kill("its pool was closed")
             try:
                 await self._reaped()
             finally:
@@ -532,7 +532,7 @@ class AsyncLeanREPLPool:
         """Give back a lease for a copy of `frozen`, which takes over its right to work."""
         member = self._new_member(frozen.image.warm.header)
         try:
-            await self._thaw_into(member, self._enclose(member), frozen.image)
+            await self._thaw_into(member, frozen.image)
             if self._state != "open" or member.id not in self._members:
                 raise PoolClosedError("the pool was closed")  # noqa: TRY301 - below is what has to be done for it
         except BaseException:
@@ -711,9 +711,8 @@ class AsyncLeanREPLPool:
         if member.id not in self._members:
             return  # dropped before its turn came
         try:
-            launch = self._enclose(member)
-            if not await self._thaw_warm(member, launch):
-                await self._start_cold(member, launch)
+            if not await self._thaw_warm(member):
+                await self._start_cold(member, self._enclose(member))
         except HeaderError as error:
             self._header_failed(member, error)
         except ReplError as error:
@@ -739,38 +738,90 @@ class AsyncLeanREPLPool:
             on_end=functools.partial(self._process_ended, member),
         )
         member.environment = await self._import(process, member.header)
-        if self._images is not None:
-            seconds = time.monotonic() - started
-            await self._images.offer(process, member.header, member.environment, guard=self._guard, seconds=seconds)
+        if self._images is not None and self._images.wants(member.header, time.monotonic() - started):
+            if self._images.fencing is not None:
+                self._run(self._freeze_another(member.header, self._images))
+                return
+            await self._images.make(process, member.header, member.environment, guard=self._guard)
             if process.error is not None:
                 raise process.error
 
-    async def _thaw_warm(self, member: _Member, launch: Launch) -> bool:
+    async def make_image(self, header: str) -> Image:
+        """Start a REPL for the only purpose of being frozen: isolated ones that work cannot be.
+
+        Raises:
+            ImageError: this pool has no images, or CRIU failed.
+            HeaderError: Lean cannot import the header.
+            ReplError: it did not start.
+        """
+        images = self._required_images()
+        header = _normal(header)
+        process: AsyncLeanREPLProcess | None = None
+        with contextlib.ExitStack() as enclosure:
+            try:
+                isolation = no_isolation if images.fencing is None else images.fencing.to_freeze
+                launch = enclosure.enter_context(isolation(self._launch))
+                process = AsyncLeanREPLProcess(launch, self._adapter, guard=self._guard, memory=self._memory)
+                self._moulds.add(process)
+                return await images.freeze(
+                    process,
+                    header,
+                    await self._import(process, header),
+                    guard=self._guard,
+                    fenced=None if images.fencing is None else launch,
+                )
+            except OSError as error:
+                raise ImageError(f"a REPL cannot be isolated: {error}") from error
+            finally:
+                if process is not None:
+                    self._moulds.discard(process)
+                    await process.close()
+
+    def _required_images(self) -> ImageStock:
+        if self._images is None:
+            raise ImageError(
+                "this pool has no images (LEANFLEET_WORKER_IMAGES; `leanfleet doctor` says what they need)"
+            )
+        return self._images
+
+    async def _freeze_another(self, header: str, images: ImageStock) -> None:
+        try:
+            image = await self.make_image(header)
+        except LeanFleetError as error:
+            images.gave_up(header, error)
+        else:
+            images.keep(image)
+
+    async def _thaw_warm(self, member: _Member) -> bool:
         """Bring a member up from an image; False where it is to be started, since there is none or it failed."""
         if self._images is None or (image := await self._images.find(member.header)) is None:
             return False
         started = time.monotonic()
         try:
-            await self._thaw_into(member, launch, image)
+            await self._thaw_into(member, image)
         except ImageError as error:
             if member.id in self._members:
-                await self._images.failed(image, error)
+                await self._images.failed(image, error, started_at=started)
             return False
         self._images.thawed(image, time.monotonic() - started)
         return True
 
-    async def _thaw_into(self, member: _Member, launch: Launch, image: Image) -> None:
+    async def _thaw_into(self, member: _Member, image: Image) -> None:
         if self._images is None or member.id not in self._members:
             raise ImageError("the REPL was given up before it was thawed")
 
         def started(process: AsyncLeanREPLProcess) -> None:
             member.process = process
 
+        try:
+            launch = member.enclosure.enter_context(self._images.launch(image, self._launch))
+        except OSError as error:
+            raise ImageError(f"a copy cannot be isolated: {error}") from error
+        member.folder = launch.folder
         await thaw(
             image,
             launch,
             self._adapter,
-            criu=self._images.criu,
             guard=self._guard,
             memory=self._memory,
             max_reply_bytes=self.settings.max_reply_bytes,
@@ -864,7 +915,7 @@ class AsyncLeanREPLPool:
     async def _reap(self, member: _Member) -> None:
         if member.process is not None:
             await member.process.wait_closed()
-        if self._isolation is not no_isolation:
+        if self._isolation is not no_isolation or self._images is not None:
             await asyncio.to_thread(member.enclosure.close)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:

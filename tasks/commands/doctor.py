@@ -173,27 +173,21 @@ async def _verdicts(worker: WorkerSettings) -> list[Finding]:
 
 async def _images(worker: WorkerSettings) -> list[Finding]:
     from workers.images.errors import ImageError  # noqa: PLC0415 - as above
-    from workers.images.opening import unwanted  # noqa: PLC0415 - as above
     from workers.images.trial import try_images  # noqa: PLC0415 - as above
-    from workers.isolation.opening import open_fence  # noqa: PLC0415 - as above
     from workers.project import open_project  # noqa: PLC0415 - as above
 
     project = await asyncio.to_thread(open_project, worker)
-    fence = await asyncio.to_thread(open_fence, worker, project)
-    unused = unwanted(worker, is_fenced=fence.restricts)
-    advice = f"not used: {unused}; see docs/images-criu.md" if unused else ""
     try:
-        tried = await try_images(project, worker)
+        tried = await try_images(worker, project)
     except ImageError as error:
-        # An accelerator: it is missed only where it was asked for.
-        level = Level.FINE if unused else Level.WARNING
-        reason = f"REPLs are always started here: {error.message}"
-        return [Finding(level=level, subject="process images", found="not possible here", advice=advice or reason)]
+        # An accelerator that few machines can have: no reason to warn.
+        advice = f"REPLs are always started: {error.message}; see docs/images-criu.md"
+        return [Finding(level=Level.FINE, subject="process images", found="not used here", advice=advice)]
     found = (
-        f"CRIU {tried.criu} freezes a REPL in {tried.freeze_seconds * 1000:.0f} ms and thaws it in "
-        f"{tried.thaw_seconds * 1000:.0f} ms ({tried.size_bytes / 1e6:.0f} MB)"
+        f"CRIU {tried.criu} freezes a REPL ({tried.size_bytes / 1e6:.0f} MB) and thaws it in "
+        f"{tried.thaw_seconds * 1000:.0f} ms"
     )
-    return [Finding(level=Level.FINE, subject="process images", found=found, advice=advice)]
+    return [Finding(level=Level.FINE, subject="process images", found=found)]
 
 
 def _program(subject: str, find: Callable[[], object]) -> Finding:

@@ -17,7 +17,7 @@ from workers.images.errors import ImageRefusedError, ImagesUnavailableError
 from workers.images.machine import Machine, this_machine
 from workers.images.manifest import Manifest
 from workers.images.opening import local_store
-from workers.images.trial import frozen_repl
+from workers.images.trial import made
 from workers.project import open_project
 from workers.settings import WorkerSettings
 from workers.states.signing import Signer
@@ -70,9 +70,9 @@ async def _build(header: str) -> Manifest:
     project = await asyncio.to_thread(open_project, worker)
     async with (
         _archive(in_store=False) as archive,
-        frozen_repl(project, worker, header or worker.header) as (_, frozen, _),
+        made(worker, project, header or worker.header) as (_, image),
     ):
-        return await archive.add(frozen.image)
+        return await archive.add(image)
 
 
 @app.command("list")

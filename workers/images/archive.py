@@ -99,10 +99,15 @@ class Archive:
             raise ImageRefusedError(f"there is no image {name}") from error
         return Manifest.from_json(data, expected_id=name.rpartition("/")[2])
 
-    async def find(self, project: str, header: str, here: Machine) -> Manifest | None:
-        """An image of this fleet for this header, project and machine, as far as its manifest tells."""
+    async def find(self, project: str, header: str, here: Machine, *, fenced: bool = False) -> Manifest | None:
+        """An image of this fleet for this header, project and machine, as far as its manifest tells.
+
+        `fenced`: whether for isolated REPLs.
+        """
         async for _, manifest in self.manifests(f"{folder_of(project, header)}/"):
-            if isinstance(manifest, Manifest) and not manifest.warm.machine.misfit(here):
+            if not isinstance(manifest, Manifest) or bool(manifest.warm.folder) != fenced:
+                continue
+            if not manifest.warm.machine.misfit(here):
                 try:
                     manifest.require_signature(self._signer)
                 except ImageRefusedError:

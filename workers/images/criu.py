@@ -37,6 +37,14 @@ class Criu:
             *("--leave-running", "--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
         )
 
+    def restore_here(self, folder: Path, pipes: Iterable[str], log: Path) -> tuple[str, ...]:
+        """The command that restores `folder` in namespaces that are new already; see `restore`."""
+        inherited = [word for place, pipe in enumerate(pipes) for word in ("--inherit-fd", f"fd[{place}]:{pipe}")]
+        return (
+            *(self.program, "restore", "--images-dir", str(folder), *inherited, "--work-dir", str(log.parent)),
+            *("--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
+        )
+
     def dump_inside(self, pid: int, number: int, folder: Path, log: Path) -> tuple[str, ...]:
         """`dump` for a process that was thawed: `pid` in its worker's namespace, `number` in its own."""
         return (self.nsenter, "--target", str(pid), "--pid", "--mount", "--", *self.dump(number, folder, log))
@@ -49,12 +57,8 @@ class Criu:
             pipes: what the dumped process's standard streams were called; the command's own take their places.
             log: a path that is its own.
         """
-        inherited = [word for place, pipe in enumerate(pipes) for word in ("--inherit-fd", f"fd[{place}]:{pipe}")]
-        return (
-            *(self.unshare, "--pid", "--fork", "--mount-proc", "--kill-child", "--"),
-            *(self.program, "restore", "--images-dir", str(folder), *inherited),
-            *("--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
-        )
+        unshare = (self.unshare, "--pid", "--fork", "--mount-proc", "--kill-child", "--")
+        return (*unshare, *self.restore_here(folder, pipes, log))
 
 
 def find_criu(search: str | None = None) -> Criu:

@@ -5,12 +5,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from workers.guard import Guard
 from workers.images.criu import Criu
 from workers.images.errors import ImageError
 from workers.images.image import Image, Warm, mapped_files, stamps, written_files
 from workers.images.machine import this_machine
 from workers.images.tool import run
+from workers.launch import Launch
 from workers.process import AsyncLeanREPLProcess
 from workers.processes import number_inside
 
@@ -27,6 +30,7 @@ async def freeze(
     environment: int | None,
     parent: Path,
     guard: Guard | None,
+    fenced: Launch | None = None,
     timeout_seconds: float = FREEZE_SECONDS,
 ) -> Image:
     """Write an image of a REPL that has nothing to answer; it goes on as if nothing had happened.
@@ -39,6 +43,7 @@ async def freeze(
         environment: where.
         parent: the image gets a folder of its own in it.
         guard: as of a pool.
+        fenced: how it was started, if behind a fence.
         timeout_seconds: then CRIU is killed, and the process with it, which it may have left stopped.
 
     Cancelling waits for CRIU's end. Whatever fails leaves no file behind.
@@ -55,6 +60,9 @@ async def freeze(
         pipes=process.pipes,
         machine=await asyncio.to_thread(this_machine, criu.version),
     )
+    if fenced is not None and fenced.folder is not None:
+        owner = await asyncio.to_thread(fenced.folder.stat)
+        warm = msgspec.structs.replace(warm, folder=str(fenced.folder), owner=owner.st_uid)
     task = asyncio.create_task(
         _freeze(process, warm, criu, parent=parent, guard=guard, timeout_seconds=timeout_seconds)
     )

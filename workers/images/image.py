@@ -21,6 +21,9 @@ class Warm(msgspec.Struct, frozen=True, kw_only=True):
     environment: int | None  # where the header is imported
     pipes: tuple[str, str, str]  # what its standard streams were called
     machine: Machine
+    # Of one that was made behind a fence, and is thawed behind one: its private folder, and its user.
+    folder: str = ""
+    owner: int = 0
 
 
 class Stamp(NamedTuple):

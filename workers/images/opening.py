@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from producer.errors import StoreError
+from producer.errors import LeanFleetError, UnsupportedPlatformError
 from producer.settings import Settings
 from producer.store import AsyncStore, open_store
 from workers.embedded.build import writable_folder
 from workers.images.archive import Archive
 from workers.images.criu import find_criu
 from workers.images.errors import ImagesUnavailableError
-from workers.images.stock import ImageStock
+from workers.images.stock import Fencing, ImageStock
+from workers.isolation.enclosure import Enclosures
+from workers.isolation.opening import open_thawing, variables_passed
 from workers.project import LeanProject
 from workers.settings import WorkerSettings
 from workers.states.signing import Signer
@@ -48,39 +50,62 @@ async def open_images(
     async with AsyncExitStack() as stack:
         images = None
         try:
-            images = await _opened(worker, project, store, stack, is_fenced=is_fenced)
+            archives = await _archives(worker, store, stack)
+            images = await stack.enter_async_context(
+                open_stock(worker, project, is_fenced=is_fenced, archives=archives)
+            )
         except ImagesUnavailableError as error:
             log.info("no process images: %s", error)
-        except (OSError, StoreError) as error:
+        except (OSError, LeanFleetError) as error:
             log.warning("no process images: %s", error)
         yield images
 
 
-async def _opened(
-    worker: WorkerSettings, project: LeanProject, store: AsyncStore | None, stack: AsyncExitStack, *, is_fenced: bool
-) -> ImageStock:
-    if why := unwanted(worker, is_fenced=is_fenced):
-        raise ImagesUnavailableError(why)
-    criu = await asyncio.to_thread(find_criu)
-    signer = Signer(worker.blob_keys)
-    archives = []
-    if signer.can_sign:
-        if await asyncio.to_thread(local_folder(worker).is_dir):
-            archives.append(Archive(await stack.enter_async_context(local_store(worker)), signer))
-        if store is not None:
-            archives.append(Archive(store, signer))
-    images = await asyncio.to_thread(ImageStock, criu, project=project.fingerprint, archives=tuple(archives))
-    stack.push_async_callback(asyncio.to_thread, images.close)
-    return images
+@asynccontextmanager
+async def open_stock(
+    worker: WorkerSettings,
+    project: LeanProject,
+    *,
+    is_fenced: bool,
+    archives: tuple[Archive, ...] = (),
+    freezes: bool = True,
+) -> AsyncIterator[ImageStock]:
+    """The same without fallback.
 
-
-def unwanted(worker: WorkerSettings, *, is_fenced: bool) -> str:
-    """Why the settings allow no images; empty when they do."""
+    Raises:
+        ImagesUnavailableError: the settings, this machine or the isolation allow no images.
+        OSError: there is no room for them.
+    """
     if worker.images == "off":
-        return "they are switched off by LEANFLEET_WORKER_IMAGES"
-    if is_fenced:
-        return (
-            "CRIU does not keep the fence around an isolated REPL; with LEANFLEET_WORKER_ISOLATION=off, on machines "
-            "that hold nothing worth stealing, REPLs are frozen and thawed"
+        raise ImagesUnavailableError("they are switched off by LEANFLEET_WORKER_IMAGES")
+    async with AsyncExitStack() as stack:
+        criu = await asyncio.to_thread(find_criu)
+        fencing = await asyncio.to_thread(_fencing, worker, project) if is_fenced else None
+        if fencing is not None:
+            stack.push_async_callback(asyncio.to_thread, fencing.close)
+        images = await asyncio.to_thread(
+            lambda: ImageStock(criu, project=project.fingerprint, archives=archives, freezes=freezes, fencing=fencing)
         )
-    return ""
+        stack.push_async_callback(asyncio.to_thread, images.close)
+        yield images
+
+
+async def _archives(worker: WorkerSettings, store: AsyncStore | None, stack: AsyncExitStack) -> tuple[Archive, ...]:
+    signer = Signer(worker.blob_keys)
+    if not signer.can_sign or worker.images == "off":
+        return ()
+    archives = []
+    if await asyncio.to_thread(local_folder(worker).is_dir):
+        archives.append(Archive(await stack.enter_async_context(local_store(worker)), signer))
+    if store is not None:
+        archives.append(Archive(store, signer))
+    return tuple(archives)
+
+
+def _fencing(worker: WorkerSettings, project: LeanProject) -> Fencing:
+    try:
+        to_freeze, behind = open_thawing(worker, project)
+    except UnsupportedPlatformError as error:
+        raise ImagesUnavailableError(f"REPLs are isolated here, and {error.message}") from error
+    variables = variables_passed(worker)
+    return Fencing(to_freeze=Enclosures(to_freeze, variables=variables), behind=Enclosures(behind, variables=variables))

@@ -7,10 +7,11 @@ needs no signature. Nothing here raises for a failure: the pool starts a REPL as
 import asyncio
 import logging
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from producer.errors import StoreError
+from producer.errors import LeanFleetError, StoreError
 from workers.guard import Guard
 from workers.images.archive import Archive
 from workers.images.criu import Criu
@@ -18,6 +19,9 @@ from workers.images.errors import ImageError, ImageRefusedError
 from workers.images.freezing import freeze, remove
 from workers.images.image import Image
 from workers.images.machine import this_machine
+from workers.images.thawing import restoring
+from workers.isolation.enclosure import Enclosures
+from workers.launch import Launch
 from workers.process import AsyncLeanREPLProcess
 from workers.scratch import ScratchFolder
 
@@ -40,6 +44,24 @@ def prefers_image(start_seconds: float | None, thaw_seconds: float | None) -> bo
     return start_seconds is None or thaw_seconds is None or thaw_seconds < _WORTH_IT * start_seconds
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fencing:
+    """How images are made and thawed where REPLs are isolated.
+
+    CRIU freezes no process in namespaces of its own, and keeps no Landlock. So a REPL that is to be frozen lives behind
+    a fence without namespaces (`to_freeze`), serves nobody and is ended when it was frozen; its copies live in
+    namespaces (`behind`).
+    """
+
+    to_freeze: Enclosures
+    behind: Enclosures
+
+    def close(self) -> None:
+        """Delete their folders. Blocks."""
+        self.to_freeze.close()
+        self.behind.close()
+
+
 @dataclass(kw_only=True)
 class _Shelf:
     """All about one header."""
@@ -48,6 +70,7 @@ class _Shelf:
     start_seconds: float | None = None
     thaw_seconds: float | None = None
     failures: int = 0
+    failed_at: float = 0.0
     rests_until: float = 0.0
     is_freezing: bool = False
     looked: "asyncio.Future[None] | None" = None
@@ -76,6 +99,7 @@ class ImageStock:
         archives: tuple[Archive, ...] = (),
         parent: Path | None = None,
         freezes: bool = True,
+        fencing: Fencing | None = None,
     ) -> None:
         """Make the folder.
 
@@ -84,12 +108,14 @@ class ImageStock:
             project: the fingerprint of the pool's project.
             archives: where images may be found, the nearest first.
             parent: where the folder is made; None: the system's folder for temporary files.
+            fencing: how REPLs are isolated; None: not at all.
             freezes: whether an image is made where there is none.
 
         Raises:
             OSError: it cannot be made.
         """
         self._freezes = freezes
+        self.fencing = fencing
         self.criu = criu
         self.counts = Counts()
         self._project = project
@@ -106,10 +132,6 @@ class ImageStock:
     def folder(self) -> Path:
         """Where images are made."""
         return self._scratch.path
-
-    @property
-    def project(self) -> str:
-        return self._project
 
     def stop(self) -> None:
         """Give up what is being fetched; who waits for it is cancelled."""
@@ -134,37 +156,64 @@ class ImageStock:
             return None
         return shelf.image
 
-    async def offer(
-        self, process: AsyncLeanREPLProcess, header: str, environment: int | None, *, guard: Guard, seconds: float
-    ) -> None:
-        """A REPL has just imported `header`, in `seconds`, and run nothing else: freeze it if there is no image yet."""
+    def launch(self, image: Image, launch: Launch) -> AbstractContextManager[Launch]:
+        """What is run for a copy of `image`, as `workers.images.thawing.restoring` has it."""
+        return restoring(image, launch, self.criu, self.fencing.behind if self.fencing is not None else None)
+
+    def wants(self, header: str, start_seconds: float) -> bool:
+        """A REPL has imported `header` in so many seconds: whether to freeze one, and call `keep` or `gave_up`."""
         shelf = self._shelf(header)
-        shelf.start_seconds = _average(shelf.start_seconds, seconds)
+        shelf.start_seconds = _average(shelf.start_seconds, start_seconds)
         if not self._freezes or shelf.image is not None or shelf.is_freezing or time.monotonic() < shelf.rests_until:
-            return
+            return False
         shelf.is_freezing = True
-        started = time.monotonic()
+        return True
+
+    def gave_up(self, header: str, error: LeanFleetError) -> None:
+        """What was wanted could not be frozen."""
+        shelf = self._shelf(header)
+        shelf.is_freezing = False
+        shelf.rests_until = time.monotonic() + _REST_SECONDS
+        self.counts.freeze_failures += 1
+        log.warning("a REPL was not frozen, and REPLs go on being started: %s", error)
+
+    def keep(self, image: Image) -> None:
+        """From now on copies of it are thawed."""
+        shelf = self._shelf(image.warm.header)
+        shelf.is_freezing = False
+        shelf.image = image
+        self.counts.frozen += 1
+        log.info("froze a REPL: %s bytes", f"{image.size_bytes:,}")
+
+    async def freeze(
+        self,
+        process: AsyncLeanREPLProcess,
+        header: str,
+        environment: int | None,
+        *,
+        guard: Guard,
+        fenced: Launch | None = None,
+    ) -> Image:
+        """Freeze a REPL that has imported `header`; whoever asks for it deletes the image. Raises ImageError."""
+        return await freeze(
+            process,
+            criu=self.criu,
+            project=self._project,
+            header=header,
+            environment=environment,
+            parent=self.folder,
+            guard=guard,
+            fenced=fenced,
+        )
+
+    async def make(self, process: AsyncLeanREPLProcess, header: str, environment: int | None, *, guard: Guard) -> None:
+        """Freeze a REPL that has run nothing else, and keep the image for its copies."""
         try:
-            shelf.image = await freeze(
-                process,
-                criu=self.criu,
-                project=self._project,
-                header=header,
-                environment=environment,
-                parent=self.folder,
-                guard=guard,
-            )
+            image = await self.freeze(process, header, environment, guard=guard)
         except ImageError as error:
-            self.counts.freeze_failures += 1
-            shelf.rests_until = time.monotonic() + _REST_SECONDS
-            log.warning("a REPL was not frozen, and REPLs go on being started: %s", error)
+            self.gave_up(header, error)
         else:
-            self.counts.frozen += 1
-            log.info(
-                "froze a REPL in %.0f ms: %s bytes", (time.monotonic() - started) * 1000, f"{shelf.image.size_bytes:,}"
-            )
-        finally:
-            shelf.is_freezing = False
+            self.keep(image)
 
     def thawed(self, image: Image, seconds: float) -> None:
         """It worked, and took so long."""
@@ -173,13 +222,17 @@ class ImageStock:
         shelf.thaw_seconds = _average(shelf.thaw_seconds, seconds)
         self.counts.thawed += 1
 
-    async def failed(self, image: Image, error: ImageError) -> None:
-        """It did not; an image that does not thaw is given up."""
+    async def failed(self, image: Image, error: ImageError, *, started_at: float) -> None:
+        """It did not, and was begun at `started_at` (monotonic). An image that does not thaw is given up.
+
+        Thaws that fail together may have one reason that has nothing to do with the image: they count once.
+        """
         self.counts.thaw_failures += 1
         shelf = self._shelf(image.warm.header)
         if shelf.image is not image:
             return
-        shelf.failures += 1
+        shelf.failures += started_at >= shelf.failed_at
+        shelf.failed_at = time.monotonic()
         given_up = shelf.failures >= _MOST_FAILURES or await asyncio.to_thread(image.changed) != ""
         log.warning(
             "an image did not thaw, the REPL is started instead%s: %s", "; it is given up" if given_up else "", error
@@ -194,7 +247,8 @@ class ImageStock:
         for archive in self._archives:
             try:
                 async with asyncio.timeout(_FETCH_SECONDS):
-                    manifest = await archive.find(self._project, header, self._machine)
+                    fenced = self.fencing is not None
+                    manifest = await archive.find(self._project, header, self._machine, fenced=fenced)
                     if manifest is None:
                         continue
                     shelf.image = await archive.fetch(manifest, here=self._machine, parent=self.folder)

@@ -1,6 +1,6 @@
 """The command line of `bwrap`: namespaces and a file system of its own for one REPL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from workers.isolation.policy import Policy
@@ -9,7 +9,15 @@ from workers.isolation.policy import Policy
 _TO_CHANGE_USER = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
-def arguments(program: str, policy: Policy, *, folder: Path, changes_user: bool) -> tuple[str, ...]:
+def arguments(
+    program: str,
+    policy: Policy,
+    *,
+    folder: Path,
+    changes_user: bool,
+    more: Sequence[str] = (),
+    above: Iterable[Path] = (),
+) -> tuple[str, ...]:
     """Everything before the command.
 
     No session of its own: the whole group is killed by its number from outside. The root and /dev become read-only at
@@ -20,6 +28,8 @@ def arguments(program: str, policy: Policy, *, folder: Path, changes_user: bool)
         policy: what is bound.
         folder: the REPL's private folder, the only one that it shares with the worker and may write to.
         changes_user: whether the launcher inside becomes another user.
+        more: further options, after the mounts of the policy and before all becomes read-only.
+        above: paths that `more` mounts, whose parents must exist.
     """
     line = [
         program,
@@ -34,7 +44,7 @@ def arguments(program: str, policy: Policy, *, folder: Path, changes_user: bool)
             line += ["--cap-add", name]
     line += ["--size", str(policy.limits.temporary_bytes), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - its own
     line += ["--dev", "/dev", "--proc", "/proc"]
-    for parent in _parents((*policy.readable, folder)):
+    for parent in _parents((*policy.readable, folder, *above)):
         # Explicitly: else each has the mode of the folder outside, which another user may not pass.
         line += ["--perms", "0755", "--dir", str(parent)]
     for path in policy.readable:
@@ -43,7 +53,7 @@ def arguments(program: str, policy: Policy, *, folder: Path, changes_user: bool)
         line += ["--ro-bind", "/dev/null", str(path)]
     for path in policy.hidden_folders:
         line += ["--perms", "0755", "--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
-    line += ["--bind", str(folder), str(folder), "--remount-ro", "/dev", "--remount-ro", "/"]
+    line += ["--bind", str(folder), str(folder), *more, "--remount-ro", "/dev", "--remount-ro", "/"]
     line += ["--chdir", "/", "--"]
     return tuple(word for word in line if word)
 

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +76,26 @@ class Enclosures:
                 stack.callback(self._cgroups.remove, group)
                 fenced = replace(fenced, command=self._cgroups.command(group, fenced.command))
             yield replace(fenced, environment=at_home({**self._environment, **passed_on(launch.environment)}, folder))
+
+    @contextlib.contextmanager
+    def thawing(self, launch: Launch, *, was: Path, owner: int, readable: Iterable[Path]) -> Iterator[Launch]:
+        """A command that restores a process whose private folder was `was`, as `__call__` does it for one that starts.
+
+        `owner` is the process's user, who gets the new folder.
+
+        Raises:
+            OSError: there is no room for its folder.
+        """
+        with contextlib.ExitStack() as stack:
+            folder = Path(tempfile.mkdtemp(dir=self._root))
+            stack.callback(remove_tree, folder)
+            os.chown(folder, owner, owner)
+            fenced = self.fence.around_thawing(launch, folder=folder, was=was, readable=readable)
+            if self._cgroups is not None:
+                group = self._cgroups.new(folder.name)
+                stack.callback(self._cgroups.remove, group)
+                fenced = replace(fenced, command=self._cgroups.command(group, fenced.command))
+            yield replace(fenced, environment=self._environment)
 
     def close(self) -> None:
         """Delete the folder of folders. Blocks."""

@@ -1,6 +1,7 @@
 """What is enforced by which means, and what cannot be: decided once a worker, from facts, without any I/O."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,6 +96,34 @@ class Fence:
             command=(*outer, python, "-I", "-S", str(_LAUNCHER), *words, "--", *command),
             # bubblewrap dies with the worker, and its pid namespace with it. What it cannot do is RLIMIT_DATA.
             needs_launcher=launch.data_limit_bytes > 0,
+        )
+
+    def around_thawing(self, launch: Launch, *, folder: Path, was: Path, readable: Iterable[Path]) -> Launch:
+        """A command that restores a process frozen behind a fence of `freezable`, in namespaces and mounts of its own.
+
+        The command keeps all capabilities for that: it must be trusted, and what it restores has none.
+
+        Args:
+            launch: the restoring command's own.
+            folder: the private folder of what it restores, which exists and belongs to its user.
+            was: where that process had its own.
+            readable: what the command needs besides.
+        """
+        needed = tuple(readable)
+        more = ["--bind", str(folder), str(was), "--cap-add", "ALL"]
+        for path in needed:
+            more += ["--ro-bind", str(path), str(path)]
+        outer = bubblewrap.arguments(
+            self.bubblewrap, self.policy, folder=folder, changes_user=True, more=more, above=(was, *needed)
+        )
+        return replace(
+            launch,
+            command=(*outer, *launch.command),
+            folder=folder,
+            folder_limit_bytes=self.policy.limits.folder_bytes,
+            directory=None,
+            restrictions=(),
+            needs_launcher=True,
         )
 
     def _restrictions(self, *, folder: Path, user: int, tasks: int) -> list[str]:

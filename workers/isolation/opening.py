@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from producer.errors import SettingsError
+from producer.errors import SettingsError, UnsupportedPlatformError
 from workers.isolation.capabilities import Capabilities, probe
 from workers.isolation.enclosure import Enclosures
 from workers.isolation.fence import Fence, no_fence, plan
@@ -66,7 +66,7 @@ def enclosing(fence: Fence, settings: WorkerSettings) -> Iterator[Isolation]:
     if not fence.restricts:
         yield no_isolation
         return
-    enclosures = Enclosures(fence, variables=_words(settings.isolation_variables, ","))
+    enclosures = Enclosures(fence, variables=variables_passed(settings))
     try:
         yield enclosures
     finally:
@@ -153,3 +153,45 @@ def _words(text: str, separator: str) -> list[str]:
 
 def _machine_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def variables_passed(settings: WorkerSettings) -> list[str]:
+    """The names of variables that REPLs may see besides the usual ones."""
+    return _words(settings.isolation_variables, ",")
+
+
+def open_thawing(
+    settings: WorkerSettings, project: LeanProject, *, environ: Mapping[str, str] | None = None
+) -> tuple[Fence, Fence]:
+    """Two fences: behind which a REPL can be frozen, and behind which its copies are thawed. Blocks for a moment.
+
+    A copy keeps the user, the limits and the filter of what was frozen; namespaces and mounts are made for it. Landlock
+    is lost.
+
+    Raises:
+        SettingsError: as `open_fence` does.
+        UnsupportedPlatformError: a copy would not be kept from all that a REPL that is started is kept from.
+    """
+    facts = probe()
+    policy = _policy(settings, project, os.environ if environ is None else environ)
+    to_freeze = plan(facts, replace(policy, freezable=True))
+    started = _strongest(facts, policy, project)
+    user_flaw = facts.user_flaw if to_freeze.changes_user else "the worker's user may not be another's"
+    copies = plan(replace(facts, landlock_abi=0, user_flaw=user_flaw), policy)
+    kept = {guard.name for guard in copies.guards if guard.holds}
+    lost = [guard.name for guard in started.guards if guard.holds and guard.name not in kept]
+    if not started.bubblewrap:
+        raise UnsupportedPlatformError(
+            "CRIU does not keep Landlock, and without bubblewrap's namespaces a thawed REPL would reach all files"
+        )
+    if lost:
+        raise UnsupportedPlatformError(
+            f"a thawed REPL would lose what a started one has: {', '.join(lost)}"
+            + (f" ({_unpassable(policy)})" if not to_freeze.changes_user else "")
+        )
+    return to_freeze, replace(copies, cgroup=started.cgroup)
+
+
+def _unpassable(policy: Policy) -> str:
+    closed = (*policy.closed_to_others, *policy.beneath_closed)
+    return f"{closed[0]} is closed to other users: install where all may read, as in /opt" if closed else "not root"

@@ -8,7 +8,7 @@ from workers.guard import Guard
 from workers.images.criu import ENVIRONMENT, Criu
 from workers.images.freezing import freeze
 from workers.images.image import Image
-from workers.images.thawing import thaw
+from workers.images.thawing import restoring, thaw
 from workers.launch import Launch
 from workers.process import AsyncLeanREPLProcess
 from workers.project import LeanProject
@@ -62,12 +62,15 @@ class Freezer:
             timeout_seconds=timeout_seconds,
         )
 
+    def restored(self, image: Image) -> Launch:
+        with restoring(image, self.launch, self.criu, None) as launch:
+            return launch
+
     async def thaw(self, image: Image, *, timeout_seconds: float = LONG_SECONDS) -> AsyncLeanREPLProcess:
         return await thaw(
             image,
-            self.launch,
+            self.restored(image),
             self.adapter,
-            criu=self.criu,
             guard=self.guard,
             max_reply_bytes=1_000_000,
             stderr_tail_bytes=2000,

@@ -98,14 +98,13 @@ def findings(line: CommandLine, **environment: str) -> dict[str, dict[str, str]]
 def test_the_doctor_freezes_and_thaws(criu: Criu, line: CommandLine) -> None:
     found = findings(line)["process images"]
     assert found["level"] == "fine"
-    assert f"CRIU {criu.version} freezes a REPL in" in found["found"]
+    assert f"CRIU {criu.version} freezes a REPL" in found["found"]
     assert not found.get("advice")
 
 
 def test_the_doctor_says_why_images_cannot_be_used(line: CommandLine, without_criu: str) -> None:
     found = findings(line, PATH=without_criu)["process images"]
-    assert found["level"] == "warning"
+    assert found["found"] == "not used here"
     assert "no criu on the PATH" in found["advice"]
     switched_off = findings(line, PATH=without_criu, LEANFLEET_WORKER_IMAGES="off")["process images"]
-    assert switched_off["level"] == "fine"
     assert "LEANFLEET_WORKER_IMAGES" in switched_off["advice"]

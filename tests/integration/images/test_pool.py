@@ -224,7 +224,7 @@ async def test_a_kill_storm_among_thaws_leaves_the_pool_whole_and_nothing_behind
             await say(repl, "")
         gone = ever - pids(pool)
         await until(lambda: not any(map(runs, gone)), "what was killed is gone")
-        assert stock.counts.thawed > 0
+        assert stock.counts.thawed + stock.counts.thaw_failures > 0
 
 
 async def test_a_worker_that_starts_finds_an_image_in_the_store(criu: Criu, tmp_path: Path) -> None:
