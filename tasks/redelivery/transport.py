@@ -11,24 +11,22 @@ are consumed without acknowledgement (the replies to remote control) are read as
 import contextlib
 import logging
 import os
-import re
 import secrets
 import socket
 import time
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from kombu.transport import redis as kombu_redis
 
 from tasks.delivery import LOSSES_HEADER
 from tasks.redelivery import scripts
 from tasks.redelivery.dead import bury, unreadable
 from tasks.redelivery.keys import QueueKeys
+from tasks.redelivery.message import UnreadableMessageError, read_message
 
 if TYPE_CHECKING:
     from collections import OrderedDict
-    from collections.abc import Mapping
 
     import redis
 
@@ -53,8 +51,6 @@ logger = logging.getLogger(__name__)
 
 # A consumer that registered longer ago does so again before it takes a message; cheap, and far below every lease.
 _REGISTER_SECONDS = 5.0
-# What kombu and our client write, hex with or without hyphens; scripts.TAKE looks for it in the JSON text.
-_TAG = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 class LeaseQoS(KombuQoS):
@@ -230,14 +226,13 @@ class LeaseChannel(KombuChannel):
             self._untake(keys=[self.taken, keys.queue], client=self.client)
             raise Empty
         try:
-            payload = msgspec.json.decode(raw)
-            tag = _tag(payload)
-        except (msgspec.DecodeError, LookupError, TypeError) as error:
+            tag, payload = read_message(raw)
+        except UnreadableMessageError as error:
             logger.error(  # noqa: TRY400 - its traceback says nothing more
-                "a message that is none was put among the dead letters of %s: %s", keys.queue, error
+                "what was in the queue was put among the dead letters of %s: %s", keys.queue, error
             )
             with self.client.pipeline() as pipeline:
-                bury(pipeline, keys.queue, unreadable(secrets.token_hex(8), raw, f"not a message: {error}"))
+                bury(pipeline, keys.queue, unreadable(secrets.token_hex(8), raw, str(error)))
                 pipeline.lrem(self.taken, 1, raw)
                 pipeline.execute()
             raise Empty from error
@@ -250,7 +245,17 @@ class LeaseChannel(KombuChannel):
         if losses:
             payload["headers"][LOSSES_HEADER] = losses
             payload["properties"]["delivery_info"]["redelivered"] = True
-        self.connection._deliver(payload, keys.queue)  # noqa: SLF001 - as the method that this one replaces does
+        try:
+            self.connection._deliver(payload, keys.queue)  # noqa: SLF001 - as the method that this one replaces does
+        except self.connection_errors:
+            raise
+        except Exception as error:
+            # Raised further it would end this worker, and then every other one that takes this message.
+            logger.exception("a message that cannot be handled was put among the dead letters of %s", keys.queue)
+            with self.client.pipeline() as pipeline:
+                bury(pipeline, keys.queue, unreadable(tag, raw, f"{type(error).__name__}: {error}"))
+                pipeline.execute()
+            self.qos.ack(tag)
         return True
 
 
@@ -306,11 +311,3 @@ class SentinelTransport(_Waking, kombu_redis.SentinelTransport):
     """For `sentinel://`."""
 
     Channel = SentinelLeaseChannel
-
-
-def _tag(payload: "Mapping[str, Any]") -> str:
-    tag = payload["properties"]["delivery_tag"]
-    payload["headers"], payload["properties"]["delivery_info"]  # raise now when they are missing
-    if not isinstance(tag, str) or not _TAG.fullmatch(tag):
-        raise TypeError("its delivery tag is not of letters, digits and hyphens")
-    return tag
