@@ -1,6 +1,7 @@
 """What Prometheus sees of a real worker."""
 
 import asyncio
+import re
 
 import redis
 from redis.asyncio import Redis
@@ -8,6 +9,7 @@ from redis.asyncio import Redis
 from producer.client import Client
 from producer.outcome import Outcome
 from producer.settings import Settings
+from tasks.stack.machine import Machine
 from tasks.stack.valkey import Valkey
 from tests.integration.monitoring.conftest import StartMachine
 from tests.metrics import Scrape, scrape
@@ -84,15 +86,26 @@ async def test_isolation_that_is_off_is_seen(start_machine: StartMachine, port: 
 
 
 async def test_a_delivery_of_a_worker_that_vanished_is_a_redelivery_on_another(
-    start_machine: StartMachine, fleet: Client, port: int
+    start_machine: StartMachine, fleet: Client
 ) -> None:
-    victim = await asyncio.to_thread(start_machine)
-    call = asyncio.ensure_future(fleet.run_code("%sleep 2"))
-    await until(lambda: scrape(f"http://127.0.0.1:{port}/metrics").value(W + "running_operations") == 1, "it runs")
-    await asyncio.to_thread(start_machine)
-    victim.kill()
+    machines = {served_at(machine): machine for machine in [await asyncio.to_thread(start_machine) for _ in range(2)]}
+    call = asyncio.ensure_future(fleet.run_code("%sleep 5"))
+
+    def busy() -> list[str]:
+        return [url for url in machines if scrape(url).value(W + "running_operations")]
+
+    await until(busy, "one runs it")
+    (url,) = busy()
+    machines.pop(url).kill()
     assert (await call).attempt == 2
-    assert (await look(port + 1)).value(W + "redeliveries_total") == 1
+    (survivor,) = machines
+    assert (await asyncio.to_thread(scrape, survivor)).value(W + "redeliveries_total") == 1
+
+
+def served_at(machine: Machine) -> str:
+    found = re.search(r"metrics at (\S+)", machine.log())
+    assert found is not None
+    return found[1]
 
 
 async def test_workers_of_one_machine_take_ports_side_by_side_and_report_them(
