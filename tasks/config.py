@@ -95,6 +95,8 @@ def _broker(settings: Settings, threads: int) -> dict[str, Any]:
                 "socket_connect_timeout": _CONNECT_SECONDS,
                 "socket_keepalive": True,
                 "health_check_interval": 10,
+                # One list: a message with a priority would go into another one, which no worker reads.
+                "priority_steps": [0],
             }
             return {"broker_url": address.url, "broker_use_ssl": address.tls, "broker_transport_options": options}
         case "amqp" | "amqps" | "pyamqp":
