@@ -1,4 +1,4 @@
-"""Terraform on this machine: the program, a mirror of its AWS provider where there is one, and a copy of the modules."""
+"""Terraform on this machine: the program, a mirror of its AWS provider if there is one, and a copy of the modules."""
 
 import json
 import os
@@ -54,7 +54,9 @@ class Terraform:
         shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
         settings = folder / "terraform.rc"
         mirror = find_mirror()
-        source = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n' if mirror else ""
+        source = (
+            f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n' if mirror else ""
+        )
         settings.write_text(f'plugin_cache_dir = "{folder}"\n{source}', encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
         self._environment = kept | dict(environment) | {
@@ -89,7 +91,9 @@ class Terraform:
         """Its output; the test fails where Terraform does."""
         self.init(folder)
         done = self(folder, *arguments)
-        assert done.returncode == 0, f"terraform {arguments[0]} in {folder}:\n{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
+        assert done.returncode == 0, (
+            f"terraform {arguments[0]} in {folder}:\n{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
+        )
         return done.stdout
 
     def show(self, folder: str, *arguments: str) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - it is copied to a machine, and no part of a package
 """What only this machine can find out, for the unit that starts next: its id and its secrets, in /run, for root alone.
 
 `identify.py SECRETS`: a JSON object of variable → the secret's ARN.
@@ -35,7 +36,7 @@ def read_secrets(arns: dict[str, str]) -> dict[str, str]:
         connect_timeout=TIMEOUT_SECONDS,
         read_timeout=TIMEOUT_SECONDS,
     )
-    client = boto3.client("secretsmanager", config=config)
+    client = boto3.client("secretsmanager", region_name=os.environ["AWS_REGION"], config=config)
     return {name: client.get_secret_value(SecretId=arn)["SecretString"].strip() for name, arn in arns.items()}
 
 

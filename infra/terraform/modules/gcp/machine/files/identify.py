@@ -1,4 +1,5 @@
-"""What only this machine can find out, for the unit that starts next: its name and its secrets, in /run, for root alone.
+# ruff: noqa: INP001 - it is copied to a machine, and no part of a package
+"""What only this machine can find out, for the unit that starts next: its name and secrets, in /run, for root alone.
 
 `identify.py SECRETS`: a JSON object of variable → the secret, as projects/…/secrets/….
 """
