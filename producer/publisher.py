@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from producer.connection import REFUSALS, broker_errors, open_redis
 from producer.envelope import TaskMessage, redis_envelope
 from producer.errors import BrokerRefusedError, SettingsError
+from producer.quorum import SCHEMES as AMQP_SCHEMES
 from producer.settings import without_password
 from producer.transport import Publisher
 
@@ -61,4 +62,15 @@ def open_publisher(url: str) -> Publisher:
     scheme = urlsplit(url).scheme
     if scheme in ("redis", "rediss", "sentinel", "unix"):
         return RedisPublisher(url)
-    raise SettingsError(f"no broker of this kind is supported: {without_password(url)} (use redis:// or rediss://)")
+    if scheme in AMQP_SCHEMES:
+        try:
+            from producer.rabbitmq import RabbitPublisher  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"RabbitMQ needs the package {error.name}: install leanfleet with its `rabbitmq` extra "
+                "(pip install 'leanfleet[rabbitmq]')"
+            ) from error
+        return RabbitPublisher(url)
+    raise SettingsError(
+        f"no broker of this kind is supported: {without_password(url)} (use redis://, rediss://, sentinel:// or amqp://)"
+    )

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from producer.errors import SettingsError
+from producer.quorum import amqp_addresses
 from producer.settings import without_password
 
 _CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -43,3 +44,18 @@ def redis_address(url: str) -> RedisAddress:
         raise SettingsError(f"ssl_cert_reqs must be none, optional or required, not {query['ssl_cert_reqs']!r}")
     files = {name: query[name] for name in _TLS_FILES if name in query}
     return RedisAddress(plain, options, {"ssl_cert_reqs": _CERTIFICATES[required], **files})
+
+
+def amqp_address(url: str) -> tuple[str, dict[str, Any] | None]:
+    """Split an `amqp://` or `amqps://` URL, or several with semicolons, into what kombu takes as URL and as `ssl`.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    first, *_ = amqp_addresses(url)
+    plain = ";".join(urlunsplit(urlsplit(each)._replace(query="")) for each in url.split(";"))
+    # kombu fills in the name of the host that it connects to.
+    tls = (
+        first.tls if first.tls is None or "server_hostname" not in first.tls else {**first.tls, "server_hostname": None}
+    )
+    return plain, tls

@@ -11,7 +11,7 @@ from kombu import Exchange, Queue
 
 from producer.errors import SettingsError
 from producer.settings import Settings, load_section, load_settings
-from tasks.address import redis_address
+from tasks.address import amqp_address, redis_address
 from tasks.redelivery.settings import RedeliverySettings
 from workers.settings import WorkerSettings
 
@@ -19,6 +19,8 @@ from workers.settings import WorkerSettings
 RESULT_EXPIRES_SECONDS = 3600
 # More threads than REPLs: the next operations are then decoded and waiting when a REPL becomes free.
 THREADS_PER_REPL = 2
+# RabbitMQ takes a machine that is silent for two of them for gone; three until its deliveries go to others.
+HEARTBEAT_SECONDS = 10
 _SOCKET_SECONDS = 15.0
 _CONNECT_SECONDS = 5.0
 
@@ -99,12 +101,18 @@ def _broker(settings: Settings, threads: int) -> dict[str, Any]:
                 "priority_steps": [0],
             }
             return {"broker_url": address.url, "broker_use_ssl": address.tls, "broker_transport_options": options}
-        case "amqp" | "amqps" | "pyamqp":
+        case "amqp" | "amqps":
+            url, tls = amqp_address(settings.broker_url)
             return {
-                "broker_url": settings.broker_url,
-                "broker_heartbeat": 10,
-                "broker_transport_options": {"confirm_publish": True},
-                "task_default_queue_type": "quorum",
+                "broker_url": url,
+                "broker_use_ssl": tls,
+                "broker_heartbeat": HEARTBEAT_SECONDS,
+                "broker_connection_timeout": _CONNECT_SECONDS,
+                "broker_transport_options": {
+                    "confirm_publish": True,
+                    "read_timeout": _SOCKET_SECONDS,
+                    "write_timeout": _SOCKET_SECONDS,
+                },
             }
         case scheme:
             raise SettingsError(

@@ -6,17 +6,21 @@ import logging
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import bootsteps
 from celery.concurrency.thread import TaskPool
 from celery.worker import state as celery_state
 
 from producer.errors import BrokerUnavailableError, LeanFleetError
+from producer.quorum import SCHEMES as AMQP_SCHEMES
 from producer.settings import load_section, load_settings
 from tasks.metrics import MetricsServer
 from tasks.redelivery.drain import Drain
+from tasks.redelivery.quorum import QuorumChannel
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.redelivery.transport import LeaseChannel
 from tasks.reporting import MachineSettings, Reporter
@@ -172,8 +176,19 @@ def _pause(worker: Any) -> bool:
     """
     channel = _channel(worker)
     if channel is not None:
-        channel.paused = True
-    return channel is None or isinstance(channel, LeaseChannel)
+        if isinstance(channel, QuorumChannel):
+            # Not here: the signal may have interrupted the thread that holds the connection's lock.
+            threading.Thread(target=_pause_quorum, args=(channel,), name="pause", daemon=True).start()
+        else:
+            channel.paused = True
+    return channel is None or isinstance(channel, (LeaseChannel, QuorumChannel))
+
+
+def _pause_quorum(channel: QuorumChannel) -> None:
+    try:
+        channel.pause()
+    except Exception as error:  # noqa: BLE001 - py-amqp's and the socket's: there is no connection to take from
+        logger.debug("nothing is taken any more, since the connection is gone: %r", error)
 
 
 def _held(worker: Any) -> int:
@@ -181,6 +196,8 @@ def _held(worker: Any) -> int:
     channel = _channel(worker)
     if isinstance(channel, LeaseChannel):
         return len(channel.leased_tags)
+    if isinstance(channel, QuorumChannel):
+        return len(channel.held)
     return len(celery_state.reserved_requests)
 
 
@@ -220,4 +237,5 @@ def _open_runtime(redelivery: RedeliverySettings) -> Runtime:
         reply_url=settings.reply_url,
         queue=settings.queue,
         redelivery=redelivery,
+        counts_returns=urlsplit(settings.broker_url).scheme in AMQP_SCHEMES,
     )

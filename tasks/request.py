@@ -2,7 +2,8 @@
 
 Celery queues acknowledgements for its loop and does not wake it: a loop that sleeps in its poll, because all that it
 may prefetch is delivered, then takes nothing more for up to a second, and one that has stopped hands nothing back.
-Our Redis channel may be used from any thread, and wakes the loop when it can take something again.
+Our channels may be used from any thread. That of Redis wakes the loop when it can take something again; RabbitMQ sends
+what can be taken.
 """
 
 import logging
@@ -10,9 +11,12 @@ from typing import Any
 
 from celery.worker.request import Request
 
+from tasks.redelivery.quorum import QuorumChannel
 from tasks.redelivery.transport import LeaseChannel
 
 logger = logging.getLogger(__name__)
+
+_OURS = (LeaseChannel, QuorumChannel)
 
 
 class OperationRequest(Request):
@@ -20,7 +24,7 @@ class OperationRequest(Request):
 
     def acknowledge(self) -> None:
         message: Any = self.message
-        if not isinstance(message.channel, LeaseChannel):
+        if not isinstance(message.channel, _OURS):
             super().acknowledge()
         elif not self.acknowledged:
             message.ack_log_error(logger, self.connection_errors)
@@ -28,7 +32,7 @@ class OperationRequest(Request):
 
     def reject(self, requeue: bool = False) -> None:
         message: Any = self.message
-        if not isinstance(message.channel, LeaseChannel):
+        if not isinstance(message.channel, _OURS):
             super().reject(requeue=requeue)
         elif not self.acknowledged:
             message.reject_log_error(logger, self.connection_errors, requeue)

@@ -26,7 +26,7 @@ from producer.result import AnyResult
 from tasks.batches import Batches
 from tasks.delivery import Delivery
 from tasks.redelivery.dead import DeadLetter, bury
-from tasks.redelivery.poison import Bounces, Deaths, too_many_deaths, too_many_losses
+from tasks.redelivery.poison import Bounces, Deaths, Returns, too_many_deaths, too_many_losses
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.replies import ReplySender
 from tasks.reporting import Reporter
@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 # The loop only ever waits; a worker whose loop did not turn for so long will not finish anything.
 _RESPONSIVE_SECONDS = 30.0
 _CLOSE_SECONDS = 15.0
+_RETURN_SECONDS = 1.0
 
 
 class ReleasedError(LeanFleetError):
@@ -74,11 +75,21 @@ class _Parts(NamedTuple):
 class Runtime:
     """Started and closed by the worker's life cycle; `execute` is for its threads."""
 
-    def __init__(self, open_engine: OpenEngine, *, reply_url: str, queue: str, redelivery: RedeliverySettings) -> None:
+    def __init__(
+        self,
+        open_engine: OpenEngine,
+        *,
+        reply_url: str,
+        queue: str,
+        redelivery: RedeliverySettings,
+        counts_returns: bool = False,
+    ) -> None:
+        """With `counts_returns` the broker's count of lost workers has those in it who handed back on purpose."""
         self._open_engine = open_engine
         self._reply_url = reply_url
         self._queue = queue
         self._redelivery = redelivery
+        self._counts_returns = counts_returns
         self.meter = Meter()
         self.tally = Tally()
         self._reporter: Reporter | None = None
@@ -185,6 +196,18 @@ class Runtime:
         """
         return self._await(lambda parts: self._execute(parts, operation, delivery))
 
+    def hand_back(self, delivery: Delivery) -> None:
+        """To be told before a delivery is handed back. What cannot be counted now will pass for a loss."""
+        if not self._counts_returns or self._loop is None or self._parts is None:
+            return
+        coroutine = Returns(self._parts.redis).add(delivery.id)
+        try:
+            asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_RETURN_SECONDS)
+        except RuntimeError:  # the loop was closed just now
+            coroutine.close()
+        except (RedisError, OSError, concurrent.futures.CancelledError) as error:
+            logger.debug("operation %s is handed back uncounted: %r", delivery.id, error)
+
     def answer(self, result: AnyResult, delivery: Delivery) -> AnyResult:
         """Store a reply without running anything. Raises as `execute` does."""
         return self._await(lambda parts: self._answer(parts, result, delivery, ran=False))
@@ -281,6 +304,9 @@ class Runtime:
 
     async def _execute(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
         taken_at = time.time()
+        if self._counts_returns and delivery.losses:
+            returns = await _persistently(lambda: Returns(parts.redis).so_far(delivery.id))
+            delivery = msgspec.structs.replace(delivery, losses=max(0, delivery.losses - returns))
         self.tally.redelivered += delivery.losses > 0
         if too_many_losses(delivery.losses, self._redelivery):
             reason = f"{delivery.losses} workers vanished while they ran it"

@@ -7,6 +7,8 @@ import pytest
 
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
+from tests.needs import need
+from tests.rabbitmq import RabbitMQ, find_rabbitmq
 
 # How fast an example runs says nothing on a shared machine.
 hypothesis.settings.register_profile(
@@ -27,6 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A Valkey for the whole session. Use a queue of your own in it, or `flushall` at your start, and never stop it."""
     with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """A RabbitMQ for the whole session. Use a queue of your own in it, and never stop it."""
+    need("rabbitmq", "" if find_rabbitmq() else "RabbitMQ's server is not installed (see .ci/install-rabbitmq)")
+    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""Celery's connections to Redis and Valkey, with our transport instead of kombu's.
+"""Celery's connections to its broker, with our transports instead of kombu's.
 
 The URL keeps its plain scheme, which clients, Flower and people understand, and other Celery apps in the same process
 keep kombu's transport.
@@ -8,11 +8,18 @@ from typing import Any
 
 import kombu
 from celery.app.amqp import AMQP
+from kombu.transport import pyamqp
 from kombu.transport import redis as kombu_redis
 
+from tasks.redelivery.quorum import QuorumTransport, SecureQuorumTransport
 from tasks.redelivery.transport import SentinelTransport, Transport
 
-_OURS: dict[type, type] = {kombu_redis.Transport: Transport, kombu_redis.SentinelTransport: SentinelTransport}
+_OURS: dict[type, type] = {
+    kombu_redis.Transport: Transport,
+    kombu_redis.SentinelTransport: SentinelTransport,
+    pyamqp.Transport: QuorumTransport,
+    pyamqp.SSLTransport: SecureQuorumTransport,
+}
 
 
 class LeaseConnection(kombu.Connection):

@@ -1,10 +1,11 @@
-"""Ties the lease keeper to Celery's consumer, which is made anew at every reconnect."""
+"""Ties what keeps deliveries to Celery's consumer, which is made anew at every reconnect."""
 
 from typing import Any
 
 from celery import bootsteps
 
 from tasks.redelivery.keeper import Keeper
+from tasks.redelivery.quorum import QuorumChannel, QuorumKeeper
 from tasks.redelivery.transport import LeaseChannel
 from tasks.runtime import current_runtime
 
@@ -22,17 +23,25 @@ class Heartbeat(bootsteps.StartStopStep):
             max_lease_seconds=settings.max_lease_seconds,
             is_healthy=_is_healthy,
         )
+        self._quorum_keeper = QuorumKeeper(
+            lease_seconds=settings.lease_seconds,
+            max_lease_seconds=settings.max_lease_seconds,
+            is_healthy=_is_healthy,
+        )
 
     def start(self, consumer: Any) -> None:
         channel = consumer.task_consumer.channel
         if isinstance(channel, LeaseChannel):
             self._keeper.attach(channel, channel._create_client())  # noqa: SLF001 - the way to a client of its pool
+        elif isinstance(channel, QuorumChannel):
+            self._quorum_keeper.attach(channel)
 
     def stop(self, consumer: Any) -> None:
         """Nothing: see the class."""
 
     def shutdown(self, consumer: Any) -> None:  # noqa: ARG002 - Celery's signature
         self._keeper.stop()
+        self._quorum_keeper.stop()
 
 
 def _is_healthy() -> bool:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 import redis
@@ -24,7 +24,7 @@ class Consumer(Protocol):
     """What the keeper needs of a channel. `leased_tags` is changed by other threads meanwhile."""
 
     keys: QueueKeys | None
-    leased_tags: set[str]
+    leased_tags: Collection[str]
 
     @property
     def taken(self) -> str: ...

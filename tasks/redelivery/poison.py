@@ -29,6 +29,27 @@ class Deaths(NamedTuple):
         await self.redis.delete(f"leanfleet:deaths:{call_id}")
 
 
+class Returns(NamedTuple):
+    """Counts how often a delivery was handed back on purpose: RabbitMQ counts these as it counts lost workers."""
+
+    redis: Redis
+
+    async def add(self, call_id: str) -> None:
+        """Count one more. Raises what redis-py raises."""
+        async with self.redis.pipeline(transaction=True) as pipeline:
+            pipeline.incr(_returns_key(call_id))
+            pipeline.expire(_returns_key(call_id), _COUNT_TTL_SECONDS)
+            await pipeline.execute()
+
+    async def so_far(self, call_id: str) -> int:
+        """How often. Raises what redis-py raises."""
+        return int(await self.redis.get(_returns_key(call_id)) or 0)
+
+
+def _returns_key(call_id: str) -> str:
+    return f"leanfleet:returns:{call_id}"
+
+
 def too_many_losses(losses: int, settings: RedeliverySettings) -> bool:
     """Whether an operation whose worker vanished so often must not be run again."""
     return losses >= settings.max_worker_losses

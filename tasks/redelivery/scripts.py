@@ -42,22 +42,23 @@ while redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'RIGHT') do count = count +
 return count
 """
 
-# KEYS leased, leases, losses; ARGV tag. Also right for a delivery whose lease ended and that another worker holds now:
-# its result is stored.
+# KEYS leased, leases, losses; ARGV tag. Returns whether somebody held it. Also right where the lease ended and another
+# worker holds it now: its result is stored. What is back in the queue stays there and is run again.
 ACK = """
 redis.call('ZREM', KEYS[2], ARGV[1])
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[3], ARGV[1])
-return redis.call('HDEL', KEYS[1], ARGV[1])
+return 1
 """
 
-# KEYS leased, leases, queue; ARGV tag, front. Returns whether there was something to hand back. At the front it is the
-# next to be taken; at the back it waits for all others.
+# KEYS leased, leases, losses, queue; ARGV tag, losses. Puts it where it is taken next, and returns whether that was
+# done. Not for who lost the lease meanwhile: it is known by the losses that TAKE had told it, which have grown since.
 HAND_BACK = """
 local message = redis.call('HGET', KEYS[1], ARGV[1])
+if not message or (redis.call('HGET', KEYS[3], ARGV[1]) or '0') ~= ARGV[2] then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[1])
-if not message then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call(ARGV[2] == '1' and 'RPUSH' or 'LPUSH', KEYS[3], message)
+redis.call('RPUSH', KEYS[4], message)
 return 1
 """
 

@@ -76,11 +76,13 @@ class LeaseQoS(KombuQoS):
         if delivery_tag not in self.channel.leased_tags:
             super().reject(delivery_tag, requeue=requeue)
             return
-        if requeue:
-            self.channel.hand_back(delivery_tag)
-        else:
+        if not requeue:
             self.channel.acknowledge(delivery_tag)
+            self._let_go(delivery_tag)
+            return
+        # First: once it is in the queue, this very channel may take it again, under the same tag.
         self._let_go(delivery_tag)
+        self.channel.hand_back(delivery_tag)
 
     def can_consume(self) -> bool:
         """Asked by the event loop before it waits: what says no here is waited for, so who lets go must wake it."""
@@ -121,8 +123,9 @@ class LeaseChannel(KombuChannel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.keys: QueueKeys | None = None
         self.consumer_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        # What this channel holds. Written by the event loop (added) and by acknowledging threads (discarded).
-        self.leased_tags: set[str] = set()
+        # What this channel holds, and how often each lease had ended before. Written by the event loop (added) and by
+        # acknowledging threads (removed).
+        self.leased_tags: dict[str, int] = {}
         # Set when the worker drains: nothing more is taken, and what arrives all the same goes straight back.
         self.paused = False
         self._registered_at = float("-inf")
@@ -157,18 +160,15 @@ class LeaseChannel(KombuChannel):
         keys = self._keys()
         with self.conn_or_acquire() as client:
             self._ack(keys=[keys.leased, keys.leases, keys.losses], args=[tag], client=client)
-        self.leased_tags.discard(tag)
+        self.leased_tags.pop(tag, None)
 
-    def hand_back(self, tag: str, *, front: bool = True) -> None:
-        """Let another worker have it. Safe in any thread."""
+    def hand_back(self, tag: str) -> None:
+        """Let another worker have it, or this one again. Safe in any thread. Where it fails, the lease ends."""
         keys = self._keys()
+        # First: it may be taken here again at once, under the same tag, and its lease must be renewed then.
+        losses = self.leased_tags.pop(tag, 0)
         with self.conn_or_acquire() as client:
-            self._hand_back(
-                keys=[keys.leased, keys.leases, keys.queue],
-                args=[tag, "1" if front else "0"],
-                client=client,
-            )
-        self.leased_tags.discard(tag)
+            self._hand_back(keys=[keys.leased, keys.leases, keys.losses, keys.queue], args=[tag, losses], client=client)
 
     def close(self) -> None:
         """Leave nothing behind on the server: what arrived too late goes back, and the consumer's registration ends."""
@@ -241,7 +241,7 @@ class LeaseChannel(KombuChannel):
         )
         if losses is None:
             raise Empty
-        self.leased_tags.add(tag)
+        self.leased_tags[tag] = losses
         if losses:
             payload["headers"][LOSSES_HEADER] = losses
             payload["properties"]["delivery_info"]["redelivered"] = True

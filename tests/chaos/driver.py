@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.chaos.load import Question, answer_of, questions
 from tests.chaos.proxy import Proxy
 from tests.chaos.schedule import Fault
 from tests.machines import is_gone, worker_environ
+from tests.rabbitmq import RabbitMQ
 from tests.waiting import until
 from workers.testing import scripted
 
@@ -46,6 +47,7 @@ class Trial:
     deadline_seconds: float = 120.0
     lease_seconds: float = 2.0
     resend_seconds: float = 3600.0  # so long that no producer makes good what the broker lost
+    broker: str = "valkey"  # or rabbitmq, with a Valkey for the replies that no fault touches
 
 
 @dataclass
@@ -81,14 +83,16 @@ class Chaos:
         self._machines: list[Machine] = []
         self._started = 0
         self._valkey = Valkey(folder / "valkey")
-        self._proxy = Proxy(self._valkey.port)
+        self._rabbitmq = RabbitMQ(folder / "rabbitmq") if trial.broker == "rabbitmq" else None
+        self._broker: Valkey | RabbitMQ = self._rabbitmq or self._valkey
+        self._proxy = Proxy(self._broker.port)
 
     async def run(self) -> Report:
         shutil.copy(scripted.__file__, self._script)
         started = time.monotonic()
         with self._exits:
             self._exits.callback(self._kill_all)
-            with self._valkey:
+            with self._valkey, self._rabbitmq or nullcontext():
                 async with self._proxy:
                     for _ in range(self._trial.machines):
                         self._start_machine()
@@ -111,7 +115,11 @@ class Chaos:
     async def _ask(self) -> None:
         trial = self._trial
         settings = Settings(
-            broker_url=self._valkey.url, queue=QUEUE, resend_seconds=trial.resend_seconds, connect_attempts=50
+            broker_url=self._broker.url,
+            result_url=self._valkey.url,
+            queue=QUEUE,
+            resend_seconds=trial.resend_seconds,
+            connect_attempts=50,
         )
         source = questions(trial.seed, trial.operations, longest_seconds=trial.longest_seconds)
         async with Client(settings) as fleet:
@@ -151,12 +159,12 @@ class Chaos:
                 machine.signal(signal.SIGSTOP)
                 await self._then(fault, partial(machine.signal, signal.SIGCONT))
             case schedule.KILL_BROKER:
-                self._valkey.kill()
-                await self._then(fault, self._valkey.start)
-                await asyncio.to_thread(self._valkey.wait_ready)
+                self._broker.kill()
+                await self._then(fault, self._broker.start)
+                await asyncio.to_thread(self._broker.wait_ready)
             case schedule.FREEZE_BROKER:
-                self._valkey.signal(signal.SIGSTOP)
-                await self._then(fault, partial(self._valkey.signal, signal.SIGCONT))
+                self._broker.signal(signal.SIGSTOP)
+                await self._then(fault, partial(self._broker.signal, signal.SIGCONT))
             case schedule.CUT_NETWORK:
                 await self._proxy.cut()
                 try:
@@ -178,9 +186,11 @@ class Chaos:
 
     def _start_machine(self) -> None:
         self._started += 1
+        scheme = "redis" if self._rabbitmq is None else "amqp"
         environ = worker_environ(
-            f"redis://{HOST}:{self._proxy.port}/0",
+            f"{scheme}://{HOST}:{self._proxy.port}/{'0' if self._rabbitmq is None else '/'}",
             QUEUE,
+            RESULT_URL=f"redis://{HOST}:{self._proxy.port}/0" if self._rabbitmq is None else self._valkey.url,
             WORKER_REPL_COMMAND=f"{sys.executable} -I -S {self._script}",
             REDELIVERY_LEASE_SECONDS=str(self._trial.lease_seconds),
             REDELIVERY_GRACE_SECONDS="1",
@@ -199,6 +209,8 @@ class Chaos:
         with redis.Redis.from_url(self._valkey.url) as client:
 
             def leftovers() -> list[str | bytes]:
+                if self._rabbitmq is not None and (waiting := self._rabbitmq.messages(QUEUE)):
+                    return [f"{waiting} messages in {QUEUE}"]
                 names = {keys.queue, keys.leased, keys.leases, keys.losses}
                 taken = {each.decode() for each in client.zrange(keys.consumers, 0, -1)}
                 replies = set(client.scan_iter("leanfleet:reply:*"))

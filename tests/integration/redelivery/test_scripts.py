@@ -52,23 +52,40 @@ def test_an_acknowledged_delivery_leaves_no_trace_and_cannot_be_renewed(broker: 
     assert not broker.exists(keys.leased, keys.leases, keys.losses, keys.queue, taken)
 
 
+def hand_back(broker: redis.Redis, keys: QueueKeys, *, losses: int) -> object:
+    return broker.eval(scripts.HAND_BACK, 4, keys.leased, keys.leases, keys.losses, keys.queue, TAG, losses)
+
+
 def test_a_delivery_is_handed_back_once(broker: redis.Redis, keys: QueueKeys) -> None:
     taken = keys.taken("me")
     broker.rpush(keys.queue, OTHER)
     broker.lpush(taken, MESSAGE)
     take(broker, keys, taken)
-    hand_back = (scripts.HAND_BACK, 3, keys.leased, keys.leases, keys.queue, TAG)
-    assert broker.eval(*hand_back, "1") == 1
-    assert broker.eval(*hand_back, "1") == 0
+    assert hand_back(broker, keys, losses=0) == 1
+    assert hand_back(broker, keys, losses=0) == 0
     assert broker.lrange(keys.queue, 0, -1) == [OTHER, MESSAGE]  # the right end is taken from
 
 
-def test_handed_to_the_back_it_waits_for_all_others(broker: redis.Redis, keys: QueueKeys) -> None:
-    broker.rpush(keys.queue, OTHER)
-    broker.lpush(keys.taken("me"), MESSAGE)
-    take(broker, keys, keys.taken("me"))
-    broker.eval(scripts.HAND_BACK, 3, keys.leased, keys.leases, keys.queue, TAG, "0")
-    assert broker.lrange(keys.queue, 0, -1) == [MESSAGE, OTHER]
+def test_who_lost_a_lease_does_not_hand_back_what_another_holds(broker: redis.Redis, keys: QueueKeys) -> None:
+    broker.lpush(keys.taken("frozen"), MESSAGE)
+    take(broker, keys, keys.taken("frozen"))
+    sweep(broker, keys, lease_ms=-1)
+    broker.lmove(keys.queue, keys.taken("other"), "RIGHT", "LEFT")
+    assert take(broker, keys, keys.taken("other")) == 1
+    assert hand_back(broker, keys, losses=0) == 0
+    assert broker.zcard(keys.leases) == 1
+    assert hand_back(broker, keys, losses=1) == 1
+
+
+def test_a_late_acknowledgement_of_what_is_back_in_the_queue_forgets_no_loss(
+    broker: redis.Redis, keys: QueueKeys
+) -> None:
+    broker.lpush(keys.taken("frozen"), MESSAGE)
+    take(broker, keys, keys.taken("frozen"))
+    sweep(broker, keys, lease_ms=-1)
+    assert broker.eval(scripts.ACK, 3, keys.leased, keys.leases, keys.losses, TAG) == 0
+    assert broker.hget(keys.losses, TAG) == b"1"
+    assert broker.lrange(keys.queue, 0, -1) == [MESSAGE]
 
 
 def test_only_ended_leases_are_swept_and_each_loss_is_counted(broker: redis.Redis, keys: QueueKeys) -> None:

@@ -14,8 +14,8 @@ def test_an_address_that_is_none_is_refused_with_its_text(url: str) -> None:
 
 def test_a_broker_that_cannot_be_published_to_is_refused_without_its_password() -> None:
     with pytest.raises(SettingsError) as caught:
-        open_publisher("amqp://me:secret@host//")
-    assert "amqp://me:***@host" in caught.value.message
+        open_publisher("sqs://me:secret@host//")
+    assert "sqs://me:***@host" in caught.value.message
     assert "secret" not in caught.value.message
 
 

@@ -34,8 +34,11 @@ def test_replies_go_where_the_result_url_says() -> None:
     assert config("redis://h:1/0", result_url="redis://other:2/3")["result_backend"] == "redis://other:2/3"
 
 
-def test_rabbitmq_queues_are_quorum_queues() -> None:
-    assert config("amqp://h//", result_url="redis://h:1/0")["task_default_queue_type"] == "quorum"
+def test_the_certificate_of_a_rabbitmq_is_checked_and_its_url_is_one_that_kombu_knows() -> None:
+    made = config("amqps://me:pw@h/v?ssl_ca_certs=/ca.pem", result_url="redis://h:1/0")
+    assert made["broker_url"] == "amqps://me:pw@h/v"
+    assert made["broker_use_ssl"] == {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": "/ca.pem", "server_hostname": None}
+    assert config("amqp://h//", result_url="redis://h:1/0")["broker_use_ssl"] is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""The same faults and the same demands, with RabbitMQ's quorum queues as the broker."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.driver import Chaos, Trial
+from tests.chaos.schedule import (
+    CUT_NETWORK,
+    DRAIN_WORKER,
+    FREEZE_BROKER,
+    FREEZE_WORKER,
+    KILL_BROKER,
+    KILL_WORKER,
+    make_schedule,
+)
+from tests.needs import need
+from tests.rabbitmq import find_rabbitmq
+
+
+@pytest.mark.parametrize(
+    ("seed", "kinds"),
+    [
+        (1, (KILL_WORKER, DRAIN_WORKER)),
+        (2, (KILL_BROKER, FREEZE_BROKER)),
+        (3, (FREEZE_WORKER, CUT_NETWORK)),
+    ],
+    ids=["workers", "broker", "network"],
+)
+async def test_every_operation_is_answered_once_and_as_in_calm(
+    seed: int, kinds: tuple[str, ...], tmp_path: Path
+) -> None:
+    need("rabbitmq", "" if find_rabbitmq() else "RabbitMQ's server is not installed (see .ci/install-rabbitmq)")
+    faults = make_schedule(seed, for_seconds=10, every_seconds=2.5, kinds=kinds)
+    trial = Trial(seed=seed, operations=600, faults=faults, longest_seconds=3.0, broker="rabbitmq")
+    report = await Chaos(trial, tmp_path).run()
+    assert not report.problems, str(report)
+    assert report.attempts.total() == 600
