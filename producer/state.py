@@ -11,7 +11,8 @@ from typing import Literal, Self
 
 import msgspec
 
-from producer.errors import InvalidInputError, WireError
+from producer.errors import InvalidInputError, InvalidTextError, WireError
+from producer.header import is_header
 
 VERSION = 1
 
@@ -109,9 +110,15 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         Raises:
             InvalidInputError: the version is not one that is known here, the steps are in an impossible order, or a
                 number in it cannot be.
+            InvalidTextError: the header is not only imports. It is run before any limit of an operation holds.
         """
         if self.v != VERSION:
             raise InvalidInputError(f"a state of version {self.v}, and this is version {VERSION}: upgrade leanfleet")
+        if not is_header(self.header):
+            raise InvalidTextError(
+                f"the state's header is {self.header[:60]!r}: it holds imports alone, one a line and without comments; "
+                "run anything else as code"
+            )
         at: str = "header" if self.prefix is None else f"after {self.prefix.kind}"
         for number, step in enumerate(self.steps):
             if type(step) not in _FOLLOWERS[at]:

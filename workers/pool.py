@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, Self, TypeVar
 
 from producer.errors import (
     HeaderError,
+    InvalidInputError,
     LeanFleetError,
     PoolClosedError,
     ReplError,
@@ -311,9 +312,9 @@ class AsyncLeanREPLPool:
         self._members: dict[int, _Member] = {}
         self._waiters: dict[int, _Waiter] = {}
         self._headers: LRU[str, None] = LRU(KNOWN_HEADERS)  # imported here, the last asked for at the end
-        self._bad_headers: LRU[str, tuple[str, float]] = LRU(
+        self._bad_headers: LRU[str, tuple[HeaderError | InvalidInputError, float]] = LRU(
             BAD_HEADERS
-        )  # what Lean said, and until when it is believed
+        )  # what is wrong with it, and until when that is believed
         self._failures: LRU[str, _Failures] = LRU(KNOWN_HEADERS)
         self._moulds: set[AsyncLeanREPLProcess] = set()  # REPLs that are only there to be frozen
         self._tasks: set[asyncio.Task[None]] = set()
@@ -355,6 +356,7 @@ class AsyncLeanREPLPool:
 
         Entering raises:
             HeaderError: Lean cannot import the header.
+            InvalidInputError: no REPL can be asked to.
             ReplStartError: REPLs with this header have failed to start for `start_patience_seconds`.
             PoolClosedError: the pool is not open.
 
@@ -600,9 +602,9 @@ class AsyncLeanREPLPool:
         bad = self._bad_headers.peek(header)
         if bad is None:
             return
-        message, until = bad
+        error, until = bad
         if time.monotonic() < until:
-            raise HeaderError(message)
+            raise type(error)(error.message)
         del self._bad_headers[header]
 
     @property
@@ -713,10 +715,13 @@ class AsyncLeanREPLPool:
         try:
             if not await self._thaw_warm(member):
                 await self._start_cold(member, self._enclose(member))
-        except HeaderError as error:
+        except (HeaderError, InvalidInputError) as error:
             self._header_failed(member, error)
         except ReplError as error:
             self._start_failed(member, error)
+        except Exception as error:  # whoever waits for this header must hear of it, whatever it was
+            log.exception("a bug: starting a REPL raised")
+            self._start_failed(member, ReplStartError(f"{type(error).__name__}: {error}"))
         except BaseException:
             self._drop(member, "start")
             raise
@@ -863,17 +868,17 @@ class AsyncLeanREPLPool:
         if member.header not in self._headers:
             self._headers[member.header] = None
 
-    def _header_failed(self, member: _Member, error: HeaderError) -> None:
+    def _header_failed(self, member: _Member, error: HeaderError | InvalidInputError) -> None:
         self._drop(member, "header_failed")
         if self._state != "open":
             return
         configured = member.header == _normal(self.settings.header)
         log.log(logging.ERROR if configured else logging.INFO, "a header cannot be imported: %s", error)
-        self._bad_headers[member.header] = (error.message, time.monotonic() + BAD_HEADER_SECONDS)
+        self._bad_headers[member.header] = (error, time.monotonic() + BAD_HEADER_SECONDS)
         self._headers.pop(member.header, None)
         for waiter in self._waiters.values():
             if waiter.header == member.header and not waiter.future.done():
-                waiter.future.set_exception(HeaderError(error.message))
+                waiter.future.set_exception(type(error)(error.message))
 
     def _start_failed(self, member: _Member, error: ReplError) -> None:
         if member.id not in self._members:

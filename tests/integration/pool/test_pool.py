@@ -14,6 +14,7 @@ import pytest
 
 from producer.errors import (
     HeaderError,
+    InvalidTextError,
     PoolClosedError,
     ReplDiedError,
     ReplOutOfMemoryError,
@@ -353,6 +354,29 @@ async def test_a_header_whose_import_kills_does_not_hold_up_the_others() -> None
                 pass
         async with pool.lease() as repl:
             await say(repl, "")
+
+
+async def test_a_header_that_no_repl_can_be_asked_to_import_is_refused_and_bricks_nothing() -> None:
+    async with opened() as pool:
+        for _ in range(3):
+            with pytest.raises(InvalidTextError, match="U\\+0000"):
+                async with asyncio.timeout(LONG_SECONDS), pool.lease("import \0"):
+                    pass
+        async with pool.lease() as repl:
+            await say(repl, "")
+
+
+async def test_a_start_that_fails_in_a_way_nobody_foresaw_is_told_to_all_who_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("as never before")
+
+    monkeypatch.setattr(AsyncLeanREPLPool, "_import", broken)
+    async with opened(start_patience_seconds=SOON_SECONDS) as pool:
+        with pytest.raises(ReplStartError, match="as never before"):
+            async with asyncio.timeout(LONG_SECONDS), pool.lease("import Odd"):
+                pass
 
 
 async def test_an_import_that_hangs_is_ended() -> None:

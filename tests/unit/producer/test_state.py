@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.errors import InvalidInputError, WireError
+from producer.errors import InvalidInputError, InvalidTextError, WireError
 from producer.operation import ExportState
 from producer.state import (
     BlobRef,
@@ -51,7 +51,8 @@ BLOBS = st.builds(
     unpacked_bytes=st.integers(0, 2**40),
     signature=st.sampled_from(["", "0" * 64]),
 )
-STATES = st.builds(StateRef, header=TEXTS, steps=recipes(), project=TEXTS, blob=st.none() | BLOBS)
+HEADERS = st.lists(st.from_regex(r"import [A-Z]\w*(\.\w+)*", fullmatch=True), max_size=3).map("\n".join)
+STATES = st.builds(StateRef, header=HEADERS, steps=recipes(), project=TEXTS, blob=st.none() | BLOBS)
 
 HOLE = StateRef(project="p").then(CommandStep("theorem a : True := by sorry"), SorryStep(0))
 
@@ -161,3 +162,9 @@ def test_a_blob_for_steps_that_are_not_there_is_refused(depth: int) -> None:
 def test_text_that_is_no_state_is_refused(text: str, says: str) -> None:
     with pytest.raises(WireError, match=says):
         StateRef.from_json(text)
+
+
+@pytest.mark.parametrize("header", ["import \0", "import Init\nexample : 1 = 1 := by (repeat skip)", "open Nat"])
+def test_a_header_that_is_not_imports_alone_is_refused(header: str) -> None:
+    with pytest.raises(InvalidTextError, match="imports alone"):
+        ExportState(state=msgspec.structs.replace(HOLE, header=header)).checked()
