@@ -16,6 +16,7 @@ from producer.result import AuditedTheorem, Message, RunCodeResult
 SORRY_AXIOM = "sorryAx"
 
 MAX_LEAN_ERRORS = 3
+MAX_ERROR_CHARACTERS = 2_000
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +92,18 @@ def _cut_short(outcome: Outcome, reason: str) -> Judgement:
 
 
 def _lean_errors(result: RunCodeResult) -> tuple[str, ...]:
-    shown = [f"lean_error: {_at(error)}{first_line(error.data, 200)}" for error in result.errors[:MAX_LEAN_ERRORS]]
+    shown = [f"lean_error: {_at(error)}{_cut(error.data)}" for error in result.errors[:MAX_LEAN_ERRORS]]
     if not shown:
-        return (f"lean_error: {first_line(result.reason, 200)}" if result.reason else "lean_error",)
+        return (f"lean_error: {_cut(result.reason)}" if result.reason else "lean_error",)
     if (more := len(result.errors) - len(shown)) > 0:
         shown.append(f"lean_error: and {more} more")
     return tuple(shown)
+
+
+def _cut(text: str) -> str:
+    """All of an ordinary message: what matters is seldom in its first line."""
+    text = text.strip()
+    return text if len(text) <= MAX_ERROR_CHARACTERS else text[: MAX_ERROR_CHARACTERS - 1] + "…"
 
 
 def _at(message: Message) -> str:

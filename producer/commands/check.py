@@ -154,7 +154,8 @@ def _line(checked: Checked) -> str:
     words = [f"{checked.judgement.verdict:<10}", f"{checked.seconds:7.2f} s ", checked.text.id]
     if checked.as_expected is not None:
         words.append("(as expected)" if checked.as_expected else "(NOT as expected)")
-    return printable(" ".join([*words, *(f"\n{'':22}{reason}" for reason in checked.judgement.reasons)]))
+    lines = [line for reason in checked.judgement.reasons for line in reason.splitlines()]
+    return printable(" ".join([*words, *(f"\n{'':22}{line}" for line in lines)]))
 
 
 async def _check(settings: Settings, texts: list[Text], report: _Report, *, deadline_seconds: float | None) -> None:

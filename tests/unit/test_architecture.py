@@ -17,7 +17,11 @@ ALLOWED = {
 }
 # pyproject's `dependencies`, and what the extras bring for the modules that are named here alone.
 PRODUCER_DEPENDENCIES = {"msgspec", "redis", "rich", "typer"}
-EXTRAS = {"producer/store": {"boto3", "botocore", "obstore"}, "producer/batch": {"pyarrow"}}
+EXTRAS = {
+    "producer/batch": {"pyarrow"},
+    "producer/rabbitmq.py": {"amqp"},
+    "producer/store": {"boto3", "botocore", "obstore"},
+}
 
 
 def modules(package: str) -> Iterator[tuple[str, Path]]:
