@@ -41,14 +41,19 @@ class Signer:
         return _mac(self._keys[0], blob, state_id)
 
     def accepts(self, blob: BlobRef, state_id: str) -> bool:
-        return any(hmac.compare_digest(_mac(key, blob, state_id), blob.signature) for key in self._keys)
+        return any(_equal(_mac(key, blob, state_id), blob.signature) for key in self._keys)
 
     def sign_text(self, *text: str) -> str:
         """The signature for a list of texts, whose first says what kind of thing is signed."""
         return _seal(self._keys[0], *text)
 
     def accepts_text(self, signature: str, *text: str) -> bool:
-        return any(hmac.compare_digest(_seal(key, *text), signature) for key in self._keys)
+        return any(_equal(_seal(key, *text), signature) for key in self._keys)
+
+
+def _equal(one: str, other: str) -> bool:
+    # As bytes: of strings it takes ASCII alone, and a signature may have been written by anyone.
+    return hmac.compare_digest(one.encode(), other.encode("utf-8", "surrogatepass"))
 
 
 def _mac(key: bytes, blob: BlobRef, state_id: str) -> str:

@@ -160,6 +160,10 @@ async def unsigned(_store: AsyncStore, state: StateRef) -> StateRef:
     return msgspec.structs.replace(state, blob=msgspec.structs.replace(blob_of(state), signature=""))
 
 
+async def signed_by_nobody(_store: AsyncStore, state: StateRef) -> StateRef:
+    return msgspec.structs.replace(state, blob=msgspec.structs.replace(blob_of(state), signature="é"))
+
+
 async def of_another_state(_store: AsyncStore, state: StateRef) -> StateRef:
     other = StateRef(project=state.project, steps=(*STEPS[:3], TacticStep("assumption")))
     return msgspec.structs.replace(other, blob=blob_of(state))
@@ -197,6 +201,7 @@ async def a_bomb(_store: AsyncStore, state: StateRef) -> StateRef:
         (a_bomb, "corrupt"),
         (wrongly_signed, "refused"),
         (unsigned, "refused"),
+        (signed_by_nobody, "refused"),
         (of_another_state, "refused"),
         (empty, "unreadable"),
     ],

@@ -20,7 +20,15 @@ def test_what_this_fleet_signed_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"sha256": "b" * 64}, {"size_bytes": 11}, {"encoding": ""}, {"unpacked_bytes": 21}, {"signature": ""}],
+    [
+        {"sha256": "b" * 64},
+        {"size_bytes": 11},
+        {"encoding": ""},
+        {"unpacked_bytes": 21},
+        {"signature": ""},
+        {"signature": "é"},
+        {"signature": "\ud800"},
+    ],
 )
 def test_whatever_is_changed_breaks_the_signature(change: dict[str, object]) -> None:
     assert not Signer(OLD).accepts(msgspec.structs.replace(signed(OLD), **change), "state")
@@ -48,3 +56,9 @@ def test_a_key_that_is_no_secret_is_refused_without_being_shown() -> None:
         Signer("hunter2")
     assert "hunter2" not in str(caught.value)
     assert "key" not in repr(Signer(OLD)).replace("keys", "")
+
+
+def test_a_text_is_accepted_with_its_own_signature_alone() -> None:
+    signature = Signer(OLD).sign_text("kind", "text")
+    assert Signer(OLD).accepts_text(signature, "kind", "text")
+    assert not Signer(OLD).accepts_text("é" + signature, "kind", "text")
