@@ -63,8 +63,9 @@ class Operations(bootsteps.StartStopStep):
             self._redelivery = load_section("redelivery", RedeliverySettings)
             self._runtime = _open_runtime(self._redelivery)
             self._metrics = self._serve_metrics(worker, self._runtime)
-            self._runtime.report_with(self._reporter(worker, self._runtime))
-            self._watch_for_notices(self._runtime, load_section("machine", MachineSettings))
+            reporter = self._reporter(worker, self._runtime)
+            self._runtime.report_with(reporter)
+            self._watch_for_notices(self._runtime, reporter, load_section("machine", MachineSettings))
             self._runtime.start()
         except LeanFleetError as error:
             logger.critical("cannot start: %s", error)
@@ -132,7 +133,7 @@ class Operations(bootsteps.StartStopStep):
             drain=drain,
         )
 
-    def _watch_for_notices(self, runtime: Runtime, machine: MachineSettings) -> None:
+    def _watch_for_notices(self, runtime: Runtime, reporter: Reporter, machine: MachineSettings) -> None:
         if not machine.provider:
             return
         watcher = Watcher(machine.provider, url=machine.metadata_url)
@@ -140,6 +141,7 @@ class Operations(bootsteps.StartStopStep):
         async def watch() -> None:
             while True:
                 notice = await watcher.wait()
+                reporter.preempted = True
                 if self._drain is not None:
                     self._drain.begin(notice.reason, notice.grace_seconds)
                     vars(celery_state)["should_stop"] = os.EX_OK  # what Celery's own handler of SIGTERM does

@@ -100,6 +100,7 @@ class Reporter:
         self._drain = drain
         self._started_at = time.time()
         self._empty_before = False
+        self.preempted = False  # set by whoever hears of it
 
     async def run(self, redis: Redis) -> None:
         failing = False
@@ -139,6 +140,7 @@ class Reporter:
             warm_slots=self._slots if self._started() else 0,
             in_flight=held,
             started_at=self._started_at,
+            preempted=self.preempted,
             usage=self._meter.usage(),
             repls=engine.pool.size if engine is not None else 0,
             busy_repls=engine.pool.busy if engine is not None else 0,

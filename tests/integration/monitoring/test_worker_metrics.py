@@ -1,6 +1,7 @@
 """What Prometheus sees of a real worker."""
 
 import asyncio
+import datetime as dt
 import re
 
 import redis
@@ -12,6 +13,7 @@ from producer.settings import Settings
 from tasks.stack.machine import Machine
 from tasks.stack.valkey import Valkey
 from tests.integration.monitoring.conftest import StartMachine
+from tests.metadata import SPOT_ACTION, metadata_service
 from tests.metrics import Scrape, scrape
 from tests.waiting import until, wait_until
 from workers.telemetry import read_reports, workers_key
@@ -122,6 +124,24 @@ async def test_workers_of_one_machine_take_ports_side_by_side_and_report_them(
         assert f"metrics at {report.metrics_url}" in machine.log()
         (info,) = (await asyncio.to_thread(scrape, report.metrics_url)).find(W + "info")
         assert info.labels["worker"] == report.worker
+
+
+async def test_a_machine_that_is_being_taken_says_so_while_it_drains(
+    start_machine: StartMachine, fleet: Client
+) -> None:
+    with metadata_service() as metadata:
+        url = served_at(
+            await asyncio.to_thread(start_machine, MACHINE_PROVIDER="aws", MACHINE_METADATA_URL=metadata.url)
+        )
+        assert scrape(url).value(W + "preempted") == 0
+        call = asyncio.ensure_future(fleet.run_code("%sleep 600", timeout_seconds=1000))
+        await until(lambda: scrape(url).value(W + "running_operations"), "it works")
+        soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=300)
+        metadata.pages[SPOT_ACTION] = f'{{"action": "terminate", "time": "{soon:%Y-%m-%dT%H:%M:%SZ}"}}'
+        await until(lambda: scrape(url).value(W + "preempted") == 1, "it heard of it")
+        await until(lambda: scrape(url).value(W + "state", state="draining") == 1, "it takes no more")
+        call.cancel()
+        await asyncio.wait([call])
 
 
 def test_an_address_that_cannot_be_had_is_logged_and_the_worker_works(start_machine: StartMachine) -> None:
