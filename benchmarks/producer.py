@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import psutil
 import redis
@@ -62,8 +62,8 @@ def stand_in(url: str) -> None:
         if found is None:
             continue
         with server.pipeline(transaction=False) as pipe:
-            for message in found[1]:
-                headers = json.loads(bytes(message))["headers"]
+            for message in cast("list[bytes]", found[1]):
+                headers = json.loads(message)["headers"]
                 if "leanfleet" in headers:
                     reply = encode_reply(Reply(call_id=headers["id"], result=result))
                     pipe.rpush(reply_key(headers["leanfleet"]["reply_to"]), reply)

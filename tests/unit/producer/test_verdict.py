@@ -39,7 +39,11 @@ def test_a_theorem_on_leans_own_axioms_is_proved(operation: VerifyProof, axioms:
     ("text", "found", "reasons"),
     [
         # an error counts whatever the outcome says
-        (RunCodeResult(outcome=Outcome.LEAN_ERROR, messages=(error("bad\nmore"),)), None, ["lean_error: 1:4: bad\nmore"]),
+        (
+            RunCodeResult(outcome=Outcome.LEAN_ERROR, messages=(error("bad\nmore"),)),
+            None,
+            ["lean_error: 1:4: bad\nmore"],
+        ),
         (RunCodeResult(outcome=Outcome.OK, messages=(error("bad"),)), CLEAN, ["lean_error: 1:4: bad"]),
         (RunCodeResult(outcome=Outcome.LEAN_ERROR), CLEAN, ["lean_error"]),
         (
