@@ -30,8 +30,10 @@ PREFIX = "leanfleet-images-"
 # An image that fails so often in a row is given up, and none of its header is made for a while.
 _MOST_FAILURES = 3
 _REST_SECONDS = 300.0
-# Fetching is tried once for a header, before its first start. A slow store must not keep a worker from starting.
+# Images are looked for once for a header, before its first start. A slow store must not keep a worker from starting.
+_LOOK_SECONDS = 2.0
 _FETCH_SECONDS = 60.0
+_DOWN_SECONDS = 60.0
 # Thawing must be so much quicker than importing: it costs memory that REPLs would share otherwise.
 _WORTH_IT = 0.9
 _WEIGHT = 0.3
@@ -120,6 +122,7 @@ class ImageStock:
         self.counts = Counts()
         self._project = project
         self._archives = archives
+        self._down_until: dict[Archive, float] = {}
         self._machine = this_machine(criu.version)
         self._scratch = ScratchFolder(PREFIX, parent=parent)
         self._shelves: dict[str, _Shelf] = {}
@@ -244,19 +247,23 @@ class ImageStock:
             await asyncio.to_thread(remove, image)
 
     async def _look(self, header: str, shelf: _Shelf) -> None:
+        fenced = self.fencing is not None
         for archive in self._archives:
+            if time.monotonic() < self._down_until.get(archive, 0.0):
+                continue
             try:
-                async with asyncio.timeout(_FETCH_SECONDS):
-                    fenced = self.fencing is not None
+                async with asyncio.timeout(_LOOK_SECONDS):
                     manifest = await archive.find(self._project, header, self._machine, fenced=fenced)
-                    if manifest is None:
-                        continue
+                if manifest is None:
+                    continue
+                async with asyncio.timeout(_FETCH_SECONDS):
                     shelf.image = await archive.fetch(manifest, here=self._machine, parent=self.folder)
             except ImageRefusedError as error:
                 self.counts.refused += 1
                 log.warning("an image is refused: %s", error)
             except (ImageError, StoreError, TimeoutError) as error:
-                log.warning("no image was fetched: %s", error)
+                self._down_until[archive] = time.monotonic() + _DOWN_SECONDS
+                log.warning("no image was fetched: %s", str(error) or "the store is too slow")
             else:
                 self.counts.fetched += 1
                 log.info("fetched image %s", manifest.id[:12])
