@@ -122,7 +122,7 @@ class Operations(bootsteps.StartStopStep):
             queue=load_settings().queue,
             worker=worker.hostname,
             machine=load_section("machine", MachineSettings).name,
-            slots=worker.concurrency,
+            slots=load_section("worker", WorkerSettings).repls,
             meter=runtime.meter,
             tally=runtime.tally,
             engine=runtime.look,

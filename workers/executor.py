@@ -70,6 +70,7 @@ from workers.states.exchange import ExchangeError, new_path, take
 from workers.states.recipe import Recipe
 from workers.states.restorer import BlobKilledError, Limits, Restorer, number_of, raise_if_lost
 from workers.states.signing import Signer
+from workers.telemetry import waiting
 from workers.verification.errors import StatementError
 from workers.verification.verifier import Verifier
 
@@ -452,7 +453,8 @@ class Executor:
             async with AsyncExitStack() as stack:
                 started = time.monotonic()
                 try:
-                    repl = await stack.enter_async_context(self._pool.lease(work.recipe.header, prefer))
+                    with waiting():
+                        repl = await stack.enter_async_context(self._pool.lease(work.recipe.header, prefer))
                 finally:
                     work.waiting_seconds += time.monotonic() - started
                 work.begin()

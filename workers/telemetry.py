@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -69,7 +70,7 @@ class Recent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A snapshot of one worker process.
+    """A snapshot of one worker process. Its `slots` are the REPLs that may work at a time, not the threads that wait.
 
     `machine` is how the provider of the machine names it (instance id); several workers may share one. `in_flight` are
     deliveries that this worker took and has not acknowledged. `started_at` is unix time and tells two lives of one name
@@ -86,7 +87,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     boot_seconds: float = 0.0  # from the machine's start until the first REPL was warm, where it is known
     preempted: bool = False  # the provider announced that it will take the machine
     usage: dict[str, Usage] = {}
-    repls: int = 0  # that may work at a time; `slots` are operations, of which some wait for a REPL
+    repls: int = 0  # that may work at a time, as the pool has it; as many as `slots` once there is a pool
     busy_repls: int = 0
     recent: Recent = Recent()
     metrics_url: str = ""  # where Prometheus finds this worker, as seen from its own machine
@@ -105,6 +106,43 @@ def bucket_seconds(bucket: int) -> float:
     return float(_FIRST_BUCKET_SECONDS * 2 ** (bucket / _BUCKETS_PER_OCTAVE))
 
 
+class _Run:
+    """One operation that is carried out. `since` is None while it waits."""
+
+    def __init__(self, kind: str, clock: Callable[[], float]) -> None:
+        self.kind = kind
+        self._clock = clock
+        self._spent = 0.0
+        self.since: float | None = clock()
+
+    @property
+    def seconds(self) -> float:
+        return self._spent + (0.0 if self.since is None else self._clock() - self.since)
+
+    def pause(self) -> None:
+        self._spent, self.since = self.seconds, None
+
+    def resume(self) -> None:
+        self.since = self._clock()
+
+
+_run: ContextVar[_Run | None] = ContextVar("leanfleet_run", default=None)
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Around a wait for a REPL: what waits keeps none busy. Without effect outside of `Meter.running`."""
+    run = _run.get()
+    if run is None or run.since is None:
+        yield
+        return
+    run.pause()
+    try:
+        yield
+    finally:
+        run.resume()
+
+
 class Meter:
     """Counts what a worker's slots do. Not thread-safe: it lives on the worker's event loop."""
 
@@ -113,21 +151,20 @@ class Meter:
         self._completed: dict[str, int] = {}
         self._ended_seconds: dict[str, float] = {}
         self._durations: dict[str, dict[int, int]] = {}
-        self._started: dict[int, tuple[str, float]] = {}
-        self._next = 0
+        self._runs: set[_Run] = set()
 
     @contextmanager
     def running(self, kind: str) -> Iterator[None]:
-        """Around the time in which an operation occupies a slot, restoring its state included."""
-        token = self._next
-        self._next += 1
-        started = self._clock()
-        self._started[token] = (kind, started)
+        """Around an operation. Its time counts, restoring its state included, but for what it spends in `waiting`."""
+        run = _Run(kind, self._clock)
+        self._runs.add(run)
+        token = _run.set(run)
         try:
             yield
         finally:
-            del self._started[token]
-            seconds = self._clock() - started
+            _run.reset(token)
+            self._runs.discard(run)
+            seconds = run.seconds
             self._completed[kind] = self._completed.get(kind, 0) + 1
             self._ended_seconds[kind] = self._ended_seconds.get(kind, 0.0) + seconds
             durations = self._durations.setdefault(kind, {})
@@ -136,12 +173,11 @@ class Meter:
 
     def usage(self) -> dict[str, Usage]:
         """All that was counted since the start."""
-        now = self._clock()
         running: dict[str, int] = {}
         busy = dict(self._ended_seconds)
-        for kind, started in self._started.values():
-            running[kind] = running.get(kind, 0) + 1
-            busy[kind] = busy.get(kind, 0.0) + now - started
+        for run in self._runs:
+            running[run.kind] = running.get(run.kind, 0) + (run.since is not None)
+            busy[run.kind] = busy.get(run.kind, 0.0) + run.seconds
         return {
             kind: Usage(
                 completed=self._completed.get(kind, 0),

@@ -113,13 +113,17 @@ async def test_results_arrive_in_whatever_order_they_are_ready(fleet: Client, re
 
 async def test_thousands_wait_without_a_task_or_thread_for_each(fleet: Client, responder: Responder) -> None:
     gate = threading.Event()
-    responder.answer = lambda delivery: echo(delivery.operation) if gate.wait(30) else None
+    responder.answer = lambda delivery: echo(delivery.operation) if gate.wait(120) else None
     tasks, threads = len(asyncio.all_tasks()), threading.active_count()
     calls = [fleet.submit(RunCode(code=f"#eval {number}")) for number in range(3000)]
-    await until(lambda: responder.deliveries, "the first is delivered")
-    assert (len(asyncio.all_tasks()), threading.active_count()) == (tasks, threads)
-    assert fleet.in_flight == 3000
-    gate.set()
+    try:
+        await until(lambda: responder.deliveries, "the first is delivered")
+        # A connection that is being made has a task or two of its own for a moment.
+        assert len(asyncio.all_tasks()) < tasks + 10
+        assert threading.active_count() < threads + 10
+        assert fleet.in_flight == 3000
+    finally:
+        gate.set()
     results = await asyncio.gather(*calls)
     assert [result.messages[0].data for result in results] == [f"#eval {number}" for number in range(3000)]
 

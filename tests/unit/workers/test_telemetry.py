@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.telemetry import Meter, Usage, WorkerReport, WorkerState, bucket_of, bucket_seconds
+from workers.telemetry import Meter, Usage, WorkerReport, WorkerState, bucket_of, bucket_seconds, waiting
 
 
 class Clock:
@@ -30,6 +30,21 @@ def test_what_runs_counts_as_busy_before_it_ends() -> None:
         clock.now += 1
     usage = Usage(completed=1, busy_seconds=4, durations={bucket_of(4.0): 1})
     assert meter.usage() == {"run_code": usage}
+
+
+def test_waiting_for_a_repl_is_no_work() -> None:
+    clock = Clock()
+    meter = Meter(clock=clock)
+    with meter.running("run_code"):
+        with waiting():
+            clock.now += 10
+            assert meter.usage() == {"run_code": Usage(running=0, busy_seconds=0)}
+        clock.now += 2
+        assert meter.usage() == {"run_code": Usage(running=1, busy_seconds=2)}
+    assert meter.usage() == {"run_code": Usage(completed=1, busy_seconds=2, durations={bucket_of(2.0): 1})}
+    with waiting():  # of nothing that is measured
+        clock.now += 1
+    assert meter.usage()["run_code"].busy_seconds == 2
 
 
 def test_what_fails_is_counted_as_done() -> None:
