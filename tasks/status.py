@@ -50,7 +50,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
 class FleetStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`rates` are operations a second by kind, `outcomes` counts by outcome; both of the last minute.
 
-    `busy_share` is busy REPLs by REPLs of workers that take work; None without any. `problems` are for people.
+    `busy_share` is how busy the REPLs of the workers that take work were in that minute; None without any. `problems` are
+    for people.
     """
 
     at: float
@@ -94,7 +95,7 @@ def fleet_status(sight: Sight, *, queue: str, dead: int, now: float) -> FleetSta
         states=dict(Counter(str(worker.state) for worker in workers)),
         repls=repls,
         busy_repls=busy,
-        busy_share=min(1.0, busy / repls) if repls else None,
+        busy_share=_busy_share(sight.reports),
         operations_per_second=rate,
         rates=rates,
         outcomes=_outcomes(sight.reports),
@@ -130,6 +131,12 @@ def _rates(reports: Sequence[WorkerReport]) -> dict[str, float]:
         for kind, count in report.recent.completed.items():
             rates[kind] = rates.get(kind, 0.0) + count / report.recent.seconds
     return dict(sorted(rates.items(), key=lambda each: -each[1]))
+
+
+def _busy_share(reports: Sequence[WorkerReport]) -> float | None:
+    taking = [report for report in reports if report.state is WorkerState.WARM]
+    there = sum(report.repls * report.recent.seconds for report in taking)
+    return min(1.0, sum(report.recent.busy_seconds for report in taking) / there) if there else None
 
 
 def _outcomes(reports: Sequence[WorkerReport]) -> dict[str, int]:

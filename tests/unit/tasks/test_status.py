@@ -40,7 +40,7 @@ def test_rates_and_shares_are_those_of_all_workers_together() -> None:
     found = status(report("a@one"), report("b@one", busy_repls=2), report("c@two", state=WorkerState.STARTING, repls=0))
     assert (found.machines, found.states) == (2, {"warm": 2, "starting": 1})
     assert (found.repls, found.busy_repls) == (4, 4)
-    assert found.busy_share == 1.0
+    assert found.busy_share == 0.25
     assert found.operations_per_second == 6.0
     assert found.rates == {"run_code": 6.0}
     assert found.outcomes == {"ok": 360}
