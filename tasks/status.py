@@ -50,7 +50,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
 class FleetStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`rates` are operations a second by kind, `outcomes` counts by outcome; both of the last minute.
 
-    `busy_share` is how busy the REPLs of the workers that take work were in that minute; None without any. `problems` are
+    `busy_share` is how busy the REPLs of the workers that take work were in it; None without any. `problems` are
     for people.
     """
 
