@@ -31,8 +31,8 @@ class Operation(
     """What all operations have: limits, enforced by killing the REPL process that breaks them.
 
     `timeout_seconds` counts from when a process begins to work on the operation, restoring its state included, never
-    the time in the queue, nor the import of a header that no REPL there has yet: whoever asks first would pay for all, and
-    Mathlib from a cold disk takes a minute. A header is imports alone, of the project's own modules, and the worker
+    the time in the queue, nor the import of a header that no REPL there has yet: whoever asks first would pay for all,
+    and Mathlib from a cold disk takes a minute. A header is imports alone, of the project's own modules, and the worker
     bounds their import by its `start_timeout_seconds`; the client's `deadline_seconds` bounds it all. `memory_bytes` is
     the most that the process may hold in memory. With `fresh` it is run in any case, and not answered from memory where
     the fleet has one.

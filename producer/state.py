@@ -6,6 +6,7 @@ buffer, logged, or sent to another machine as JSON.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Literal, Self
 
@@ -17,6 +18,8 @@ from producer.header import is_header
 VERSION = 1
 
 Kind = Literal["environment", "proof_state"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class CommandStep(msgspec.Struct, frozen=True, array_like=True, tag="c"):
@@ -119,6 +122,7 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
                 f"the state's header is {self.header[:60]!r}: it holds imports alone, one a line and without comments; "
                 "run anything else as code"
             )
+        _check_hints(self)
         at: str = "header" if self.prefix is None else f"after {self.prefix.kind}"
         for number, step in enumerate(self.steps):
             if type(step) not in _FOLLOWERS[at]:
@@ -126,8 +130,6 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
             if isinstance(step, SorryStep) and step.index < 0:
                 raise InvalidInputError(f"step {number} of the state names sorry {step.index}: they count from 0")
             at = type(step).__name__
-        if self.blob is not None and not 0 < self.blob.steps <= self.depth:
-            raise InvalidInputError(f"the state's blob stands for {self.blob.steps} of its {self.depth} steps")
         return self
 
     def to_json(self) -> str:
@@ -148,6 +150,21 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id[:12]} ({self.depth} steps)"
+
+
+def _check_hints(state: StateRef) -> None:
+    if (prefix := state.prefix) is not None:
+        if not _SHA256.fullmatch(prefix.id) or not _SHA256.fullmatch(prefix.sha256):
+            raise InvalidInputError("the state's prefix needs SHA-256s of 64 hexadecimal digits as id and sha256")
+        if prefix.steps <= 0:
+            raise InvalidInputError(f"the state's prefix stands for {prefix.steps} steps: they count from 1")
+    if (blob := state.blob) is not None:
+        if not 0 < blob.steps <= state.depth:
+            raise InvalidInputError(f"the state's blob stands for {blob.steps} of its {state.depth} steps")
+        if not _SHA256.fullmatch(blob.sha256):
+            raise InvalidInputError(f"the state's blob is named {blob.sha256[:80]!r}, which is no SHA-256 in hex")
+        if blob.size_bytes < 0 or blob.unpacked_bytes < 0:
+            raise InvalidInputError("the state's blob has fewer than 0 bytes")
 
 
 # Which steps can come after what. A proof state never leads back to an environment.

@@ -18,7 +18,7 @@ from workers.lru import LRU
 from workers.states.cache import PickleCache
 from workers.states.costs import Costs
 from workers.states.packing import pack, unpack
-from workers.states.recipe import encode_recipe, expand
+from workers.states.recipe import decode_recipe, encode_recipe, expand
 from workers.states.signing import Signer
 
 # Which pickle stands for a state that carries none: exported by a policy, while its reference was already on its way.
@@ -190,7 +190,5 @@ class Blobs:
                 raise BlobMissingError(
                     f"the state's first {state.prefix.steps} steps are gone from the store; recipes must not expire"
                 ) from error
-            whole = expand(msgspec.structs.replace(state, steps=()), stored)
-            self._recipes[key] = msgspec.structs.replace(whole, blob=None)
-        before = self._recipes[key]
-        return msgspec.structs.replace(before, steps=before.steps + state.steps, blob=state.blob)
+            self._recipes[key] = decode_recipe(stored)
+        return expand(state, self._recipes[key])  # whoever asks: what their prefix says need not be true

@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from producer.errors import BlobCorruptError
+from producer.errors import BlobCorruptError, WireError
 from producer.state import CommandStep, SorryStep, StateRef, Step, root_id, state_ids
 
 
@@ -62,19 +62,23 @@ def encode_recipe(state: StateRef) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(state, prefix=None, blob=None))
 
 
-def expand(state: StateRef, stored: bytes) -> StateRef:
-    """`state` with the steps that its prefix stands for put back.
+def decode_recipe(stored: bytes) -> StateRef:
+    """What `encode_recipe` wrote. Raises BlobCorruptError."""
+    try:
+        return StateRef.from_json(stored)
+    except WireError as error:
+        raise BlobCorruptError(f"a stored recipe cannot be read: {error.message}") from error
+
+
+def expand(state: StateRef, before: StateRef) -> StateRef:
+    """`state` with the steps that its prefix stands for put back: those of the stored recipe `before`.
 
     Raises:
-        BlobCorruptError: `stored` is not the recipe that the prefix speaks of.
+        BlobCorruptError: `before` is not the recipe that the prefix speaks of.
     """
     prefix = state.prefix
     if prefix is None:
         return state
-    try:
-        before = msgspec.json.decode(stored, type=StateRef)
-    except msgspec.DecodeError as error:
-        raise BlobCorruptError(f"the stored recipe {prefix.sha256[:12]} cannot be read: {error}") from error
-    if before.prefix is not None or before.id != prefix.id or before.depth != prefix.steps:
+    if before.prefix is not None or (before.id, before.depth, before.kind) != (prefix.id, prefix.steps, prefix.kind):
         raise BlobCorruptError(f"the stored recipe {prefix.sha256[:12]} leads to another state than {prefix.id[:12]}")
     return msgspec.structs.replace(before, steps=before.steps + state.steps, blob=state.blob)

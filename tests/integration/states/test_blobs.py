@@ -336,7 +336,13 @@ async def test_a_recipe_in_the_store_is_checked_against_the_id(start: Start) -> 
         forged = msgspec.structs.replace(state, prefix=msgspec.structs.replace(state.prefix, sha256=other))
         result = await there.run(ImportState(state=forged))
         assert result.outcome is Outcome.STATE_UNAVAILABLE
-        await here.store.delete([blob_name(state.prefix.sha256, RECIPES)])
+        # Neither does one worker's knowledge of the recipe make another prefix true.
+        assert (await imported(there, state)).goals == GOALS
+        for lie in ({"steps": 3}, {"id": "0" * 64}, {"kind": "environment"}):
+            forged = msgspec.structs.replace(state, prefix=msgspec.structs.replace(state.prefix, **lie))
+            assert (await there.run(ImportState(state=forged))).outcome is Outcome.STATE_UNAVAILABLE
+    async with start() as there:
+        await there.store.delete([blob_name(state.prefix.sha256, RECIPES)])
         gone = await there.run(ImportState(state=state))
         assert gone.outcome is Outcome.STATE_UNAVAILABLE
         assert "recipes must not expire" in gone.reason

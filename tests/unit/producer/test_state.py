@@ -168,3 +168,29 @@ def test_text_that_is_no_state_is_refused(text: str, says: str) -> None:
 def test_a_header_that_is_not_imports_alone_is_refused(header: str) -> None:
     with pytest.raises(InvalidTextError, match="imports alone"):
         ExportState(state=msgspec.structs.replace(HOLE, header=header)).checked()
+
+
+@pytest.mark.parametrize(
+    ("field", "lie", "says"),
+    [
+        ("prefix", {"steps": -1}, "counts? from 1"),
+        ("prefix", {"steps": 0}, "counts? from 1"),
+        ("prefix", {"id": "x"}, "64 hexadecimal digits"),
+        ("prefix", {"sha256": "../../secret"}, "64 hexadecimal digits"),
+        ("blob", {"steps": -1}, "stands for -1 of its 3 steps"),
+        ("blob", {"steps": 4}, "stands for 4 of its 3 steps"),
+        ("blob", {"sha256": "é" * 64}, "no SHA-256"),
+        ("blob", {"size_bytes": -1}, "fewer than 0 bytes"),
+        ("blob", {"unpacked_bytes": -1}, "fewer than 0 bytes"),
+    ],
+)
+def test_a_hint_that_cannot_be_is_refused(field: str, lie: dict[str, object], says: str) -> None:
+    state = StateRef(
+        steps=(TacticStep("trivial"),),
+        prefix=PrefixRef(id=HOLE.id, steps=2, kind="proof_state", sha256="0" * 64),
+        blob=BlobRef(sha256="0" * 64, size_bytes=1, steps=3),
+    )
+    assert state.checked() == state
+    forged = msgspec.structs.replace(state, **{field: msgspec.structs.replace(getattr(state, field), **lie)})
+    with pytest.raises(InvalidInputError, match=says):
+        forged.checked()
