@@ -7,6 +7,7 @@ the import was of Mathlib).
 """
 
 import asyncio
+import contextlib
 import statistics
 import tempfile
 import time
@@ -14,19 +15,23 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from benchmarks._table import print_table
+from producer.errors import ReplTimeoutError
 from workers.guard import Guard
 from workers.images.criu import ENVIRONMENT, Criu, find_criu
 from workers.images.errors import ImagesUnavailableError
 from workers.images.freezing import freeze, remove
 from workers.images.image import Image
+from workers.images.stock import ImageStock
 from workers.images.thawing import restoring, thaw
 from workers.launch import Launch
 from workers.memory import process_bytes
+from workers.pool import AsyncLeanREPLPool
 from workers.process import AsyncLeanREPLProcess
 from workers.project import LeanProject, embedded_project
 from workers.protocol import get_adapter
 from workers.protocol.requests import Command, PickleEnvironment, UnpickleEnvironment
 from workers.protocol.responses import CommandResponse
+from workers.settings import PoolSettings
 
 MB = 1_000_000
 SIZES = (0, 60 * MB, 300 * MB, 1000 * MB)
@@ -157,6 +162,27 @@ async def measure(bench: Bench, size: int) -> list[str]:
     ]
 
 
+async def replaced(criu: Criu, project: LeanProject, *, with_images: bool) -> float:
+    """Seconds from the moment at which a time limit has killed a pool's only REPL until another one is leased."""
+    stock = ImageStock(criu, project=project.fingerprint) if with_images else None
+    samples = []
+    try:
+        async with AsyncLeanREPLPool(project, PoolSettings(size=1, spares=0), images=stock) as pool:
+            await pool.ready()
+            for _ in range(2 * ROUNDS):
+                async with pool.lease() as repl:
+                    with contextlib.suppress(ReplTimeoutError):
+                        await repl.send(Command(code="def late := 1"), timeout_seconds=0.0)
+                began = time.perf_counter()
+                async with pool.lease():
+                    samples.append(time.perf_counter() - began)
+            assert (pool.snapshot().thaws > 0) == with_images
+    finally:
+        if stock is not None:
+            stock.close()
+    return statistics.median(samples)
+
+
 def ms(seconds: float) -> str:
     return f"{seconds * 1000:,.0f}"
 
@@ -172,6 +198,10 @@ async def run() -> None:
         bench = Bench(criu, embedded_project(), guard, Path(folder))
         for size in SIZES:
             rows += [await measure(bench, size)]
+        started, thawed = [await replaced(criu, bench.project, with_images=images) for images in (False, True)]
+    print(
+        f"A killed REPL is replaced in {ms(started)} ms by a start and in {ms(thawed)} ms by a thaw, without spares.\n"
+    )
     columns = ("heap, MB", "image, MB", "start", "start + commands", "start + pickle", "freeze", "thaw")
     print("Milliseconds to the first reply, of the embedded Lean; medians. A start has nothing of what the heap holds.")
     print_table((*columns, "4 at once", "8 at once", "thaw / start + commands"), rows)
