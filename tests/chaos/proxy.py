@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from typing import Self
 
 from tasks.stack.ports import HOST, free_port
@@ -12,9 +13,11 @@ _CHUNK_BYTES = 64 * 1024
 class Proxy:
     """Listens on a port of its own and forwards to `target`; `cut` breaks all connections and refuses new ones."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` clients must speak it; the target never does."""
         self.port = free_port()
         self._target_port = target_port
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -27,7 +30,7 @@ class Proxy:
 
     async def mend(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, HOST, self.port)
+            self._server = await asyncio.start_server(self._serve, HOST, self.port, ssl=self._tls)
 
     async def cut(self) -> None:
         if self._server is not None:
