@@ -1,0 +1,34 @@
+"""Ending what a script has started in the background."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import signal, time
+from tasks.stack.fleet import interruptible
+try:
+    with interruptible():
+        print("up", flush=True)
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("before", ["", "trap '' INT; "])
+def test_a_signal_ends_it_whether_or_not_ctrl_c_would(number: signal.Signals, before: str) -> None:
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f'{before}exec "$0" -c "$1"', sys.executable, PROGRAM], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=20)[0] == "stopped\n"
+    finally:
+        process.kill()
+        process.wait()
