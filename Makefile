@@ -50,8 +50,8 @@ check: lint types test  ## what CI runs: formatting, lint, types, tests
 bench: $(VENV)/.dev  ## every benchmark, each as ratios within one run
 	@$(BIN)/python -m benchmarks
 
-chaos: $(VENV)/.dev  ## faults under load: make chaos SEED=7 MINUTES=10
-	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),5)
+chaos: $(VENV)/.dev  ## faults under load: make chaos SEED=7 MINUTES=10 BROKER=rabbitmq
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),5) --broker $(or $(BROKER),valkey)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

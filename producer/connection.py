@@ -63,8 +63,18 @@ def _open_sentinel(url: str, options: dict[str, Any]) -> Redis:
     password = next((part.password for part in parts if part.password), None)
     database = int(parts[-1].path.strip("/") or 0)
     sentinel = Sentinel(hosts, sentinel_kwargs=options, password=password, db=database, **options)  # type: ignore[no-untyped-call] # redis-py left it untyped
-    master: Redis = sentinel.master_for(names[0], redis_class=Redis)
+    master: Redis = sentinel.master_for(names[0], redis_class=_GuardedRedis)
     return master
+
+
+class _GuardedRedis(Redis):
+    """Closes its connections to the sentinels, too, which redis-py leaves open."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        pool: Any = self.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=3.0, help="seconds between faults")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--machines", type=int, default=3)
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
     parser.add_argument("--release", action="store_true", help="workers killed every 3 s, the broker restarted twice")
     options = parser.parse_args()
     seed = draw_seed() if options.seed is None else options.seed
@@ -29,7 +30,13 @@ def main() -> None:
             faults = kills_and_restarts(seed)
         else:
             faults = make_schedule(seed, for_seconds=3600, every_seconds=options.every, kinds=options.kinds)
-        trial = Trial(seed=seed, operations=options.operations, faults=faults, machines=options.machines)
+        trial = Trial(
+            seed=seed,
+            operations=options.operations,
+            faults=faults,
+            machines=options.machines,
+            broker=options.broker,
+        )
         with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
             report = asyncio.run(Chaos(trial, Path(folder)).run())
         sys.stdout.write(f"{report}\n")
