@@ -21,14 +21,12 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("before", ["", "trap '' INT; "])
 def test_a_signal_ends_it_whether_or_not_ctrl_c_would(number: signal.Signals, before: str) -> None:
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", f'{before}exec "$0" -c "$1"', sys.executable, PROGRAM], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        process.send_signal(number)
-        assert process.communicate(timeout=20)[0] == "stopped\n"
-    finally:
-        process.kill()
-        process.wait()
+    command = ["/bin/sh", "-c", f'{before}exec "$0" -c "$1"', sys.executable, PROGRAM]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "up\n"
+            process.send_signal(number)
+            assert process.communicate(timeout=20)[0] == "stopped\n"
+        finally:
+            process.kill()
