@@ -24,6 +24,7 @@ from producer.errors import (
     LeanFleetError,
     PoolClosedError,
     ReplError,
+    StoreUnavailableError,
 )
 from producer.header import split_header
 from producer.judgement import Verdict
@@ -116,6 +117,11 @@ class _Work:
     @property
     def state_id(self) -> str:
         return self.recipe.ids[-1]
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the time limit, for what no process does: 0 where nothing is left."""
+        return max(0.0, self.limits.started_at + self.timeout_seconds - time.monotonic())
 
     def account(self) -> dict[str, Any]:
         return {
@@ -349,23 +355,30 @@ class Executor:
             elif work.blob is not None and await self._is_stored(work):
                 blob = work.blob
             elif not (reason := self._why_no_export(work.state_id)):
-                try:
-                    async with self._restored(work) as (repl, handle):
-                        work.exports.clear()  # it is what we are about to do
-                        export = _Export(work.state_id, work.recipe.depth, handle)
-                        started = time.monotonic()
-                        try:
-                            blob = await self._export(repl, export, work.limits)
-                        finally:
-                            work.lean_seconds += time.monotonic() - started
-                except _PickleFailedError as failed:
-                    reason = str(failed)
+                async with self._restored(work) as (repl, handle):
+                    work.exports.clear()  # it is what we are about to do
+                    export = _Export(work.state_id, work.recipe.depth, handle)
+                    started = time.monotonic()
+                    try:
+                        pickle = await self._pickle(repl, export, work.limits)
+                    finally:
+                        work.lean_seconds += time.monotonic() - started
+                # The REPL is free again: others need not wait for the store.
+                blob = await self._store(export, pickle, timeout_seconds=work.seconds_left)
+        except _PickleFailedError as failed:
+            reason = str(failed)
+        except StoreUnavailableError as error:
+            reason = f"nothing was stored: {error.message}"
         except LeanFleetError as error:
             return self._failed(ExportStateResult, work, error)
         exported = msgspec.structs.replace(whole, blob=blob)
         if len(exported.to_json()) > self._settings.cut_recipe_bytes and not self._blobs.why_not:
-            prefix = await self._blobs.save_recipe(whole)
-            exported = msgspec.structs.replace(exported, steps=(), prefix=prefix)
+            try:
+                prefix = await self._blobs.save_recipe(whole, timeout_seconds=work.seconds_left)
+            except StoreUnavailableError as error:
+                reason = reason or f"the recipe was not cut: {error.message}"
+            else:
+                exported = msgspec.structs.replace(exported, steps=(), prefix=prefix)
         return ExportStateResult(outcome=Outcome.OK, reason=reason, state=exported, **work.account())
 
     async def _verify_proof(self, operation: VerifyProof) -> VerifyProofResult:
@@ -436,7 +449,7 @@ class Executor:
                 f"the state belongs to Lean project {state.project[:12]}, and this worker serves {self._project[:12]}"
             )
         if state.prefix is not None:
-            state = await self._blobs.expand(state)
+            state = await self._blobs.expand(state, timeout_seconds=operation.timeout_seconds)
         recipe = Recipe.of(state)
         return _Work(
             recipe=recipe,
@@ -499,14 +512,12 @@ class Executor:
             return False
         return await self._blobs.is_good(work.blob, work.state_id, timeout_seconds=work.timeout_seconds)
 
-    async def _export(self, repl: WarmREPL, export: _Export, limits: Limits) -> BlobRef:
-        """Pickle a proof state that is in `repl`, and store it.
+    async def _pickle(self, repl: WarmREPL, export: _Export, limits: Limits) -> bytes:
+        """Pickle a proof state that is in `repl`.
 
         Raises:
             _PickleFailedError: Lean cannot pickle this state; remembered.
-            StoreUnavailableError: the store cannot be reached.
         """
-        started = time.monotonic()
         path = new_path(repl.folder or self._cache.folder)
         try:
             try:
@@ -534,7 +545,14 @@ class Executor:
                 path.unlink()
         if not pickle:
             raise self._cannot_pickle(export.state_id, "the REPL said that it pickled the state, and wrote nothing")
-        blob = await self._blobs.save(pickle, state_id=export.state_id, steps=export.depth)
+        return pickle
+
+    async def _store(self, export: _Export, pickle: bytes, *, timeout_seconds: float) -> BlobRef:
+        """Store a pickle, without a lease. Raises StoreUnavailableError."""
+        started = time.monotonic()
+        blob = await self._blobs.save(
+            pickle, state_id=export.state_id, steps=export.depth, timeout_seconds=timeout_seconds
+        )
         self._costs.add_export(time.monotonic() - started)
         self.counts["exported"] += 1
         return blob
@@ -557,16 +575,27 @@ class Executor:
         return wanted
 
     async def _export_aside(self, lease: AsyncExitStack, repl: WarmREPL, work: _Work) -> None:
-        """Export states beside the reply that is on its way, then give the REPL back."""
+        """Pickle states beside the reply that is on its way, give the REPL back, and store them."""
+        timeout_seconds = self._settings.export_timeout_seconds
+        pickles: list[tuple[_Export, bytes]] = []
         async with lease:
             for export in self._to_export(work):
-                limits = Limits(timeout_seconds=self._settings.export_timeout_seconds, memory_bytes=work.memory_bytes)
+                if sum(len(pickle) for _, pickle in pickles) > self._settings.max_pickle_bytes:
+                    self.counts["export_skipped"] += 1
+                    continue
+                limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=work.memory_bytes)
                 try:
-                    blob = await self._export(repl, export, limits)
-                    await self._blobs.announce(blob, export.state_id)
+                    pickles.append((export, await self._pickle(repl, export, limits)))
                 except (LeanFleetError, _PickleFailedError) as error:
                     log.info("state %s is not exported: %s", export.state_id[:12], error)
-                    return
+                    break
+        for export, pickle in pickles:
+            try:
+                blob = await self._store(export, pickle, timeout_seconds=timeout_seconds)
+                await self._blobs.announce(blob, export.state_id, timeout_seconds=timeout_seconds)
+            except LeanFleetError as error:
+                log.info("state %s is not exported: %s", export.state_id[:12], error)
+                return
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

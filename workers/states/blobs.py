@@ -5,8 +5,9 @@ Nothing here knows a REPL. Every failure to fetch is a StoreError, so that whoev
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -21,12 +22,15 @@ from workers.states.packing import pack, unpack
 from workers.states.recipe import decode_recipe, encode_recipe, expand
 from workers.states.signing import Signer
 
+T = TypeVar("T")
+
 # Which pickle stands for a state that carries none: exported by a policy, while its reference was already on its way.
 EXPORTS = "exports"
 
 _REMEMBERED_RECIPES = 256
 # While the store is down, operations that could use it go without it instead of waiting for it one after the other.
 _DOWN_SECONDS = 10.0
+_DOWN = f"the store could not be reached a moment ago, and is left alone for {_DOWN_SECONDS:g} s"
 # A look that may be in vain must not cost more than what it could save.
 _LOOK_SECONDS = 1.0
 
@@ -54,7 +58,7 @@ class Blobs:
     @property
     def can_load(self) -> bool:
         """Whether there is any use in looking for a blob now."""
-        return self._store is not None and self._signer.can_sign and time.monotonic() >= self._down_until
+        return self._store is not None and self._signer.can_sign and not self._is_down
 
     @property
     def why_not(self) -> str:
@@ -63,7 +67,16 @@ class Blobs:
             return "this worker has no store: set LEANFLEET_STORE_URL"
         if not self._signer.can_sign:
             return "this worker has no key to sign with: set LEANFLEET_WORKER_BLOB_KEYS"
-        return ""
+        return _DOWN if self._is_down else ""
+
+    @property
+    def _is_down(self) -> bool:
+        return time.monotonic() < self._down_until
+
+    def _timed_out(self, timeout_seconds: float) -> StoreUnavailableError:
+        if timeout_seconds >= _LOOK_SECONDS:  # an impatient caller's experience is nobody else's
+            self._down_until = time.monotonic() + _DOWN_SECONDS
+        return StoreUnavailableError(f"the store did not answer within {timeout_seconds:.3g} s")
 
     async def aclose(self) -> None:
         """Give up what is being fetched."""
@@ -91,8 +104,7 @@ class Blobs:
             async with asyncio.timeout(timeout_seconds):
                 return await asyncio.shield(task)
         except TimeoutError as error:
-            self._down_until = time.monotonic() + _DOWN_SECONDS
-            raise StoreUnavailableError(f"the store did not answer within {timeout_seconds:g} s") from error
+            raise self._timed_out(timeout_seconds) from error
 
     def _fetched(self, sha256: str, task: asyncio.Task[Path]) -> None:
         del self._fetches[sha256]
@@ -114,6 +126,19 @@ class Blobs:
             self._down_until = time.monotonic() + _DOWN_SECONDS
             raise
 
+    async def _write(self, write: Callable[[AsyncStore], Awaitable[T]], timeout_seconds: float) -> T:
+        store = self._required_store()
+        if self._is_down:
+            raise StoreUnavailableError(_DOWN)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await write(store)
+        except TimeoutError as error:
+            raise self._timed_out(timeout_seconds) from error
+        except StoreUnavailableError:
+            self._down_until = time.monotonic() + _DOWN_SECONDS
+            raise
+
     def _required_store(self) -> AsyncStore:
         if self._store is None:
             raise StoreUnavailableError("this worker has no store: set LEANFLEET_STORE_URL")
@@ -121,6 +146,8 @@ class Blobs:
 
     async def is_good(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> bool:
         """Whether the blob is there, whole, and this fleet's. Raises StoreUnavailableError."""
+        if self._is_down:
+            raise StoreUnavailableError(_DOWN)
         try:
             await self.fetch(blob, state_id, timeout_seconds=timeout_seconds)
         except StoreUnavailableError:
@@ -129,14 +156,14 @@ class Blobs:
             return False
         return True
 
-    async def save(self, pickle: bytes, *, state_id: str, steps: int) -> BlobRef:
+    async def save(self, pickle: bytes, *, state_id: str, steps: int, timeout_seconds: float) -> BlobRef:
         """Store a pickle as the one of state `state_id`; `steps` is the state's depth.
 
         Raises:
-            StoreUnavailableError: the store cannot be reached.
+            StoreUnavailableError: the store cannot be reached in time, or could not a moment ago.
         """
         packed, encoding = await asyncio.to_thread(pack, pickle)
-        sha256 = await self._required_store().put(packed)
+        sha256 = await self._write(lambda store: store.put(packed), timeout_seconds)
         blob = BlobRef(
             sha256=sha256,
             size_bytes=len(packed),
@@ -146,9 +173,10 @@ class Blobs:
         )
         return msgspec.structs.replace(blob, signature=self._signer.sign(blob, state_id))
 
-    async def announce(self, blob: BlobRef, state_id: str) -> None:
-        """Let every worker find the blob by its state."""
-        await self._required_store().put_named(export_name(state_id), msgspec.json.encode(blob))
+    async def announce(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> None:
+        """Let every worker find the blob by its state. Raises as `save` does."""
+        data = msgspec.json.encode(blob)
+        await self._write(lambda store: store.put_named(export_name(state_id), data), timeout_seconds)
 
     async def find(self, state_ids: Iterable[str]) -> dict[str, BlobRef]:
         """The blobs that were announced for some of these states and that this fleet signed."""
@@ -165,27 +193,27 @@ class Blobs:
             return None
         return blob if self._signer.accepts(blob, state_id) else None
 
-    async def save_recipe(self, state: StateRef) -> PrefixRef:
-        """Store all steps of `state`; the answer stands for them.
-
-        Raises:
-            StoreUnavailableError: the store cannot be reached.
-        """
-        sha256 = await self._required_store().put(encode_recipe(state), folder=RECIPES)
+    async def save_recipe(self, state: StateRef, *, timeout_seconds: float) -> PrefixRef:
+        """Store all steps of `state`; the answer stands for them. Raises as `save` does."""
+        data = encode_recipe(state)
+        sha256 = await self._write(lambda store: store.put(data, folder=RECIPES), timeout_seconds)
         return PrefixRef(id=state.id, steps=state.depth, kind=state.kind, sha256=sha256)
 
-    async def expand(self, state: StateRef) -> StateRef:
+    async def expand(self, state: StateRef, *, timeout_seconds: float) -> StateRef:
         """`state` with all of its steps.
 
         Raises:
-            StoreError: its first steps are in the store and cannot be had.
+            StoreError: its first steps are in the store and cannot be had in time.
         """
         if state.prefix is None:
             return state
         key = state.prefix.sha256
         if key not in self._recipes:
             try:
-                stored = await self._read(self._required_store().get(key, folder=RECIPES))
+                async with asyncio.timeout(timeout_seconds):  # tried even while it is down: there is no other way
+                    stored = await self._read(self._required_store().get(key, folder=RECIPES))
+            except TimeoutError as error:
+                raise self._timed_out(timeout_seconds) from error
             except BlobMissingError as error:
                 raise BlobMissingError(
                     f"the state's first {state.prefix.steps} steps are gone from the store; recipes must not expire"

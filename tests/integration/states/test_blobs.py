@@ -283,6 +283,53 @@ async def test_a_store_that_hangs_costs_time_and_neither_the_state_nor_its_time_
         assert there.executor.counts["fallback_unavailable"] == 1
 
 
+async def test_an_export_to_a_store_that_hangs_keeps_no_repl_and_is_answered_without_a_blob(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    tries = 0
+
+    async def hang(*_: object, **__: object) -> str:
+        nonlocal tries
+        tries += 1
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    async with start(cut_recipe_bytes=200) as worker, asyncio.timeout(60):
+        monkeypatch.setattr(worker.store, "put", hang)
+        exporting = asyncio.create_task(worker.run(ExportState(state=StateRef(steps=STEPS), timeout_seconds=5.0)))
+        await asked.wait()
+        async with worker.pool.lease():
+            assert not exporting.done()
+        result = await exporting
+        again = await worker.run(ExportState(state=StateRef(steps=STEPS)))
+        assert tries == 1  # the next one does not wait for it
+        for each, says in ((result, "did not answer within"), (again, "a moment ago")):
+            assert isinstance(each, ExportStateResult)
+            assert each.outcome is Outcome.OK
+            assert says in each.reason
+            assert each.state == StateRef(project=worker.pool.project.fingerprint, steps=STEPS)
+
+
+async def test_an_exported_state_whose_store_is_lost_is_answered_without_its_blob(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as here, start(cache_directory="") as there:
+        state = await exported(here)
+
+        async def lost(*_: object, **__: object) -> bytes:
+            from producer.errors import StoreUnavailableError  # noqa: PLC0415
+
+            raise StoreUnavailableError("gone")
+
+        monkeypatch.setattr(there.store, "get", lost)
+        result = await there.run(ExportState(state=state))
+        assert isinstance(result, ExportStateResult)
+        assert (result.outcome, result.reason) == (Outcome.OK, "nothing was stored: gone")
+        assert result.state == msgspec.structs.replace(state, blob=None)
+
+
 async def test_a_pickle_that_kills_its_process_costs_time_and_never_the_state(start: Start) -> None:
     async with start(dies_at="pickleTo") as worker:
         result = await worker.run(ExportState(state=StateRef(steps=STEPS)))
