@@ -130,7 +130,7 @@ class Client:
     What every verb takes:
         timeout_seconds, memory_bytes: the operation's limits on the worker, else those of the settings.
         deadline_seconds: how long this call waits at most, queue included; then its outcome is `lost` and the fleet
-            need not begin it. Without one it waits until it is answered or cancelled.
+            does not begin it, or ends it. Without one it waits until it is answered or cancelled.
     """
 
     def __init__(self, settings: Settings) -> None:

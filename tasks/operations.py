@@ -36,7 +36,7 @@ from producer.result import RESULTS, AnyResult
 from producer.state import StateRef
 from tasks.celery import app
 from tasks.delivery import Delivery
-from tasks.errors import OperationFailedError
+from tasks.errors import OperationFailedError, RevokedError
 from tasks.runtime import ElsewhereError, ReleasedError, current_runtime
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class OperationTask(Task[Any, Any]):
         call = delivery.call
         try:
             if runtime.is_revoked(delivery):
-                return "revoked"
+                raise RevokedError("its producer gave it up, or its batch is closed")
             operation: AnyOperation | None = None
             if call is not None and call.deadline is not None and call.deadline < time.time():
                 result = self._unrun(Outcome.LOST, "its deadline passed in the queue")

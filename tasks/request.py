@@ -11,6 +11,7 @@ from typing import Any
 
 from celery.worker.request import Request
 
+from tasks.errors import RevokedError
 from tasks.redelivery.quorum import QuorumChannel
 from tasks.redelivery.transport import LeaseChannel
 
@@ -38,3 +39,12 @@ class OperationRequest(Request):
             message.reject_log_error(logger, self.connection_errors, requeue)
             self.acknowledged = True
             self.send_event("task-rejected", requeue=requeue)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """As Celery's; what nobody waits for any more is acknowledged, and revoked in the eyes of Flower."""
+        error = exc_info.exception
+        if isinstance(getattr(error, "exc", error), RevokedError):
+            announce: Any = self._announce_revoked  # type: ignore[attr-defined] # what Celery's own revocation does
+            announce("revoked", terminated=False, signum=None, expired=False)
+            return None
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)

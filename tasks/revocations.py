@@ -1,8 +1,9 @@
-"""Which calls their producers gave up: they are dropped before they start."""
+"""Which calls their producers gave up: they are dropped before they start, and ended where they run."""
 
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import cast
 
 from redis.asyncio import Redis
@@ -21,8 +22,10 @@ _CLOCK_SKEW_SECONDS = 120.0
 class Revocations:
     """A copy of the set on the server, at most `POLL_SECONDS` old; asking it costs no round trip."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, on_new: Callable[[set[str]], object] = lambda _: None) -> None:
+        """With `on_new` being told of calls that were not known to be revoked before."""
         self._redis = redis
+        self._on_new = on_new
         self._expiries: dict[str, float] = {}
         self._newest = 0.0
 
@@ -48,9 +51,15 @@ class Revocations:
             "list[tuple[bytes, float]]",
             await self._redis.zrangebyscore(REVOKED, oldest, "+inf", withscores=True),
         )
+        new = set()
         for member, expiry in found:
-            self._expiries[member.decode()] = expiry
+            call_id = member.decode()
+            if call_id not in self._expiries:
+                new.add(call_id)
+            self._expiries[call_id] = expiry
             self._newest = max(self._newest, expiry)
         horizon = time.time() - REVOKED_TTL_SECONDS
         for call_id in [call_id for call_id, expiry in self._expiries.items() if expiry < horizon]:
             del self._expiries[call_id]
+        if new:
+            self._on_new(new)

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import logging
+import math
 import os
 import signal
 import threading
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 
 from producer.backoff import Outage
 from producer.connection import open_redis
-from producer.errors import LeanFleetError, PoolClosedError
+from producer.errors import LeanFleetError, PoolClosedError, ReplStartError
 from producer.keys import batch_key
 from producer.operation import AnyOperation
 from producer.outcome import Outcome
@@ -25,6 +26,8 @@ from producer.reply import Reply, encode_reply, failure
 from producer.result import AnyResult
 from tasks.batches import Batches
 from tasks.delivery import Delivery
+from tasks.errors import RevokedError
+from tasks.held import Held
 from tasks.redelivery.dead import DeadLetter, bury
 from tasks.redelivery.poison import Bounces, Deaths, Returns, too_many_deaths, too_many_losses
 from tasks.redelivery.settings import RedeliverySettings
@@ -42,6 +45,9 @@ logger = logging.getLogger(__name__)
 _RESPONSIVE_SECONDS = 30.0
 _CLOSE_SECONDS = 15.0
 _RETURN_SECONDS = 1.0
+# While anything is held: how often it is looked at whether that is to go on.
+_LOOK_SECONDS = 0.1
+_BATCHES_SECONDS = 1.0
 
 
 class ReleasedError(LeanFleetError):
@@ -102,6 +108,8 @@ class Runtime:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._held = Held()
+        self._begun = asyncio.Event()
         self._closing = False
         self._turned_at = time.monotonic()
         self._parts: _Parts | None = None
@@ -182,10 +190,13 @@ class Runtime:
         """Whether nobody wants the answer any more: its producer withdrew the call, or its batch was closed."""
         if self._parts is None:
             return False
-        if delivery.call is None or delivery.call.batch is None:
-            return delivery.id in self._parts.revoked
-        key = batch_key(delivery.call.batch.id, delivery.call.batch.attempt)
-        return not self._await(lambda parts: parts.batches.is_open(key))
+        key = _batch_key(delivery)
+        if key is None:
+            is_revoked = delivery.id in self._parts.revoked
+        else:
+            is_revoked = not self._await(lambda parts: parts.batches.is_open(key))
+        self.tally.revoked += is_revoked
+        return is_revoked
 
     def execute(self, operation: AnyOperation, delivery: Delivery) -> AnyResult:
         """Carry out the operation; when this returns, the reply is stored where its caller will find it.
@@ -193,8 +204,9 @@ class Runtime:
         Raises:
             ReleasedError: the worker is ending.
             ElsewhereError: nothing is answered; another worker is to try.
+            RevokedError: nothing is answered, since nobody waits for it any more.
         """
-        return self._await(lambda parts: self._execute(parts, operation, delivery))
+        return self._await(lambda parts: self._carry_out(parts, operation, delivery))
 
     def hand_back(self, delivery: Delivery) -> None:
         """To be told before a delivery is handed back. What cannot be counted now will pass for a loss."""
@@ -283,8 +295,11 @@ class Runtime:
             redis = open_redis(self._reply_url)
             stack.push_async_callback(redis.aclose)
             replies = await stack.enter_async_context(ReplySender(redis).running())
-            revoked = Revocations(redis)
-            background = [asyncio.create_task(revoked.run()), asyncio.create_task(self._turn())]
+            revoked = Revocations(redis, on_new=self._on_revoked)
+            background = [
+                asyncio.create_task(work)
+                for work in (revoked.run(), self._turn(), self._watch(), self._watch_batches())
+            ]
             if self._reporter is not None:
                 background.append(asyncio.create_task(self._reporter.run(redis)))
             background += [asyncio.create_task(work()) for work in self._beside]
@@ -301,6 +316,40 @@ class Runtime:
         while True:
             self._turned_at = time.monotonic()
             await asyncio.sleep(1.0)
+
+    def _on_revoked(self, call_ids: set[str]) -> None:
+        self._end("its producer gave it up", lambda delivery: delivery.id in call_ids)
+
+    def _end(self, reason: str, which: Callable[[Delivery], bool]) -> None:
+        if count := self._held.end(RevokedError(reason), which):
+            self.tally.revoked += count
+            logger.info("%d operations are ended, each since %s", count, reason)
+
+    async def _watch(self) -> None:
+        """End what is held for longer than it is of use."""
+        while True:
+            await self._begun.wait()
+            self._begun.clear()
+            while self._held:
+                await asyncio.sleep(_LOOK_SECONDS)
+                now = time.time()
+                self._end("its deadline passed", lambda delivery: _deadline(delivery) < now)  # noqa: B023 - called here
+
+    async def _watch_batches(self) -> None:
+        while True:
+            await asyncio.sleep(_BATCHES_SECONDS)
+            keys = {_batch_key(delivery) for delivery in self._held.deliveries.values()}
+            for key in keys - {None}:
+                if self._parts is not None and key is not None and not await self._parts.batches.is_open(key):
+                    self._end("its batch is closed", lambda delivery: _batch_key(delivery) == key)  # noqa: B023 - as above
+
+    async def _carry_out(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
+        with self._held.carrying_out(delivery):
+            if delivery.id in parts.revoked:  # just now
+                self.tally.revoked += 1
+                raise RevokedError("its producer gave it up")
+            self._begun.set()
+            return await self._execute(parts, operation, delivery)
 
     async def _execute(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
         taken_at = time.time()
@@ -319,6 +368,12 @@ class Runtime:
                 result = await parts.engine.execute(operation)
         except PoolClosedError as error:
             raise ReleasedError(error.message) from error
+        except ReplStartError as error:
+            # This worker's trouble: no REPL has seen the operation, which is therefore not counted among its deaths.
+            logger.warning("operation %s is handed back: %s", delivery.id, error)
+            self._bounces.died_here(delivery.id)
+            self.tally.bounced += 1
+            raise ElsewhereError(error.message) from error
         except Exception:
             logger.exception("a bug: operation %s (%s) raised", delivery.id, operation.kind)
             result = failure(operation, Outcome.REPL_DIED, "an internal error of the worker; its log says more")
@@ -368,6 +423,16 @@ class Runtime:
         if delivery.call is not None:
             await parts.replies.send(delivery.call, encode_reply(Reply(call_id=delivery.id, result=result)))
         return result
+
+
+def _batch_key(delivery: Delivery) -> str | None:
+    batch = None if delivery.call is None else delivery.call.batch
+    return None if batch is None else batch_key(batch.id, batch.attempt)
+
+
+def _deadline(delivery: Delivery) -> float:
+    """Unix time. No batch has one: its answers are kept for whoever comes for them."""
+    return math.inf if delivery.call is None or delivery.call.deadline is None else delivery.call.deadline
 
 
 async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -30,6 +30,7 @@ class Tally:
         self.redelivered = 0
         self.bounced = 0
         self.released = 0
+        self.revoked = 0
         self.dead_letters = 0
 
     def by_outcome(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ anyone comparing two machines' clocks. The counters only grow, so that a lost re
 differences. In the same round trip the worker learns whether its machine is to be drained.
 """
 
+import asyncio
 import enum
 import math
 import time
@@ -155,21 +156,29 @@ class Meter:
 
     @contextmanager
     def running(self, kind: str) -> Iterator[None]:
-        """Around an operation. Its time counts, restoring its state included, but for what it spends in `waiting`."""
+        """Around an operation. Its time counts, restoring its state included, but for what it spends in `waiting`.
+
+        One that is cancelled has taken time, and says nothing of how long its kind takes.
+        """
         run = _Run(kind, self._clock)
         self._runs.add(run)
         token = _run.set(run)
+        is_cancelled = False
         try:
             yield
+        except asyncio.CancelledError:
+            is_cancelled = True
+            raise
         finally:
             _run.reset(token)
             self._runs.discard(run)
             seconds = run.seconds
-            self._completed[kind] = self._completed.get(kind, 0) + 1
             self._ended_seconds[kind] = self._ended_seconds.get(kind, 0.0) + seconds
-            durations = self._durations.setdefault(kind, {})
-            bucket = bucket_of(seconds)
-            durations[bucket] = durations.get(bucket, 0) + 1
+            if not is_cancelled:
+                self._completed[kind] = self._completed.get(kind, 0) + 1
+                durations = self._durations.setdefault(kind, {})
+                bucket = bucket_of(seconds)
+                durations[bucket] = durations.get(bucket, 0) + 1
 
     def usage(self) -> dict[str, Usage]:
         """All that was counted since the start."""

@@ -12,6 +12,7 @@ import redis
 from producer.batch.batches import Batches
 from producer.batch.snapshot import State
 from producer.settings import Settings
+from tasks.redelivery.keys import QueueKeys
 from tests.integration.worker.containers import PlainWorker
 from tests.machines import ROOT, worker_environ
 from tests.waiting import until
@@ -70,3 +71,15 @@ async def test_what_a_cancelled_batch_has_not_begun_is_not_begun(
             await until(lambda: server.llen(folder_settings.queue) == 0, "the queue is empty", deadline_seconds=10)
         after = await batches.status(batch_id)
         assert (after.answered, server.keys("leanfleet:batch:*")) == (status.answered, [])
+
+
+async def test_what_a_cancelled_batch_has_begun_is_ended(
+    folder_settings: Settings, tmp_path: Path, server: redis.Redis
+) -> None:
+    leases = QueueKeys.of(folder_settings.queue).leases
+    async with Batches(folder_settings) as batches:
+        batch_id = (await batches.submit([{"id": "p", "code": "%hang", "timeout_seconds": 1000}])).id
+        with worker(folder_settings, tmp_path, "only"):
+            await until(lambda: server.zcard(leases) == 1, "it runs")
+            await batches.cancel(batch_id)
+            await until(lambda: server.zcard(leases) == 0, "it is acknowledged")

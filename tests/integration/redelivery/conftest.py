@@ -40,9 +40,9 @@ def start_machine(settings: Settings, tmp_path: Path) -> Iterator[StartMachine]:
     with ExitStack() as stack:
         count = iter(range(100))
 
-        def start(*, wait: bool = True, **overrides: str) -> Machine:
+        def start(*, wait: bool = True, events: bool = False, **overrides: str) -> Machine:
             environ = worker_environ(settings.broker_url, settings.queue, **overrides)
-            machine = Machine(f"machine{next(count)}", directory=tmp_path, environ=environ)
+            machine = Machine(f"machine{next(count)}", directory=tmp_path, environ=environ, events=events)
             stack.callback(machine.kill)
             machine.start()
             if wait:

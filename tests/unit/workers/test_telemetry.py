@@ -1,3 +1,5 @@
+import asyncio
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -53,6 +55,19 @@ def test_what_fails_is_counted_as_done() -> None:
         raise KeyError
     assert meter.usage()["run_code"].completed == 1
     assert meter.usage()["run_code"].running == 0
+
+
+def test_what_is_cancelled_took_time_and_was_not_done() -> None:
+    clock = Clock()
+    meter = Meter(clock=clock)
+
+    def cancelled() -> None:
+        clock.now += 2
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError), meter.running("run_code"):
+        cancelled()
+    assert meter.usage() == {"run_code": Usage(busy_seconds=2)}
 
 
 def test_kinds_and_overlapping_operations_are_kept_apart() -> None:

@@ -1,0 +1,85 @@
+"""What nobody waits for any more makes room: where it waits for a REPL, and where it has one."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+import redis
+
+from producer.client import Client
+from producer.settings import Settings
+from tasks.redelivery.keys import QueueKeys
+from tests.integration.redelivery.conftest import StartMachine
+from tests.waiting import until
+
+_ENDLESS = {"timeout_seconds": 1000.0}
+
+
+@pytest.fixture
+def revoked_events(broker: redis.Redis) -> Iterator[Callable[[], int]]:
+    """How many operations Flower was told to be revoked so far."""
+    with broker.pubsub(ignore_subscribe_messages=True) as events:
+        events.psubscribe("*celeryev/task.*")
+        assert events.get_message(timeout=5) is None
+        count = 0
+
+        def look() -> int:
+            nonlocal count
+            while (message := events.get_message()) is not None:
+                body = base64.b64decode(msgspec.json.decode(message["data"])["body"])
+                found = msgspec.json.decode(body)
+                told = found if isinstance(found, list) else [found]
+                count += sum(event["type"] == "task-revoked" for event in told)
+            return count
+
+        yield look
+
+
+async def test_calls_that_are_given_up_are_ended_where_they_wait_and_where_they_run(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    start_machine(WORKER_SIZE="1")
+    async with Client(settings) as fleet:
+        # A short one first, after which the worker takes more than it has REPLs.
+        await fleet.run_code("%say first")
+        calls = [asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS)) for _ in range(4)]
+        await until(lambda: broker.zcard(keys.leases) >= 1, "some are at work")
+        for call in calls:
+            call.cancel()
+        result = await asyncio.wait_for(fleet.run_code("%say next"), 60)
+        assert [message.data for message in result.messages] == ["next"]
+        await until(nothing_left, "all were acknowledged")
+        assert broker.llen(f"leanfleet:reply:{fleet.id}") == 0
+
+
+async def test_flower_shows_as_revoked_what_was_ended(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    revoked_events: Callable[[], int],
+) -> None:
+    start_machine(events=True, WORKER_SIZE="1")
+    async with Client(settings) as fleet:
+        call = asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS))
+        await until(lambda: broker.zcard(keys.leases) == 1, "it is at work")
+        call.cancel()
+        await until(lambda: revoked_events() == 1, "it is shown as revoked")
+
+
+async def test_a_call_whose_deadline_passes_is_ended_where_it_runs(
+    settings: Settings, start_machine: StartMachine, nothing_left: Callable[[], bool]
+) -> None:
+    start_machine(WORKER_SIZE="1")
+    async with Client(settings) as fleet:
+        late = asyncio.ensure_future(fleet.run_code("%hang", deadline_seconds=2, **_ENDLESS))
+        result = await asyncio.wait_for(fleet.run_code("%say next"), 60)
+        assert [message.data for message in result.messages] == ["next"]
+        assert (await late).outcome == "lost"
+        await until(nothing_left, "it was acknowledged")
