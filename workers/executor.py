@@ -24,6 +24,7 @@ from producer.errors import (
     LeanFleetError,
     PoolClosedError,
     ReplError,
+    ReplStartError,
     StoreUnavailableError,
 )
 from producer.header import split_header
@@ -211,6 +212,7 @@ class Executor:
 
         Raises:
             PoolClosedError: the pool is closing; another worker must do it.
+            ReplStartError: no REPL comes up here; another worker should try.
         """
         if self._answers is None:
             return await self._do(operation)
@@ -226,7 +228,7 @@ class Executor:
                 # What was remembered of that process is forgotten by now.
                 log.exception("a bug: a process is not in the state that was remembered; the operation is run again")
                 result = await self._dispatch(operation)
-        except PoolClosedError:
+        except (PoolClosedError, ReplStartError):
             raise
         except LeanFleetError as error:
             outcome, reason = failure_outcome(error)
@@ -614,7 +616,7 @@ def _text_result(response: CommandResponse | ErrorResponse) -> RunCodeResult:
 
 def _outcome(error: LeanFleetError) -> tuple[Outcome, str]:
     """As `failure_outcome`; what is no outcome of the operation is raised again."""
-    if isinstance(error, PoolClosedError | LostStateError):
+    if isinstance(error, PoolClosedError | ReplStartError | LostStateError):
         raise error
     return failure_outcome(error)
 

@@ -10,6 +10,7 @@ import psutil
 import redis
 
 from producer.client import Client
+from producer.operation import RunCode
 from producer.outcome import Outcome
 from producer.settings import Settings
 from tasks.redelivery.dead import DeadLetter, dead_key
@@ -119,6 +120,20 @@ async def test_an_operation_that_takes_its_workers_down_ends_among_the_dead_lett
     (letter,) = (msgspec.json.decode(each, type=DeadLetter) for each in broker.lrange(dead_key(settings.queue), 0, -1))
     assert letter.arguments == {"code": "%sleep 20"}
     assert letter.kind == "run_code"
+
+
+async def test_an_operation_that_no_repl_has_seen_is_handed_back_and_never_counted_as_deadly(
+    settings: Settings, broker: redis.Redis, start_machine: StartMachine
+) -> None:
+    machine = start_machine(
+        WORKER_START_PATIENCE_SECONDS="0.2", REDELIVERY_MAX_REPL_DEATHS="1", REDELIVERY_MAX_WORKER_LOSSES="1"
+    )
+    async with Client(settings) as fleet:
+        call = fleet.submit(RunCode(code="import Die\n%say done"))
+        await until(lambda: machine.log().count("is handed back") >= 2, "it was handed back more than once")
+        assert not call.done()
+        call.cancel()
+    assert not broker.exists(dead_key(settings.queue))
 
 
 def _is_held_after(broker: redis.Redis, keys: QueueKeys, losses: list[bytes]) -> bool:
