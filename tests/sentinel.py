@@ -54,7 +54,7 @@ class Guarded:
 
     def primary_port(self) -> int:
         with redis.Redis(host=HOST, port=self._sentinels[0].port, decode_responses=True) as client:
-            address = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)  # type: ignore[no-untyped-call] # redis-py left it untyped
+            address = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
             return int(address[1])
 
     def __enter__(self) -> Self:

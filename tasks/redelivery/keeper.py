@@ -24,7 +24,9 @@ class Consumer(Protocol):
     """What the keeper needs of a channel. `leased_tags` is changed by other threads meanwhile."""
 
     keys: QueueKeys | None
-    leased_tags: Collection[str]
+
+    @property
+    def leased_tags(self) -> Collection[str]: ...
 
     @property
     def taken(self) -> str: ...

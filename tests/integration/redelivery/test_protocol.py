@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from typing import cast
 
 import hypothesis.strategies as st
 import pytest
@@ -142,7 +143,7 @@ class Leases(RuleBasedStateMachine):
         keys = self.keys
         leased, leases = self.client.hkeys(keys.leased), self.client.zrange(keys.leases, 0, -1)
         assert sorted(leased) == sorted(leases)
-        assert not {tag.decode() for tag in self.client.hkeys(keys.losses)} & self.acknowledged
+        assert not {tag.decode() for tag in cast("list[bytes]", self.client.hkeys(keys.losses))} & self.acknowledged
 
     def _sweep(self, lease_ms: int) -> object:
         keys = self.keys
@@ -150,10 +151,8 @@ class Leases(RuleBasedStateMachine):
         return self.client.eval(scripts.SWEEP, 5, *names, lease_ms, 10**9, 100)
 
     def _places(self) -> list[bytes]:
-        found = list(self.client.lrange(self.keys.queue, 0, -1)) + list(self.client.hvals(self.keys.leased))
-        for worker in range(3):
-            found += self.client.lrange(self._taken(worker), 0, -1)
-        return found
+        lists = [self.client.lrange(key, 0, -1) for key in (self.keys.queue, *map(self._taken, range(3)))]
+        return [cast("bytes", each) for found in (*lists, self.client.hvals(self.keys.leased)) for each in found]
 
 
 def test_in_any_order_nothing_is_lost_and_only_one_acknowledgement_counts(server: Valkey) -> None:

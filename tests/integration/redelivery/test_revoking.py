@@ -14,13 +14,13 @@ from tasks.redelivery.keys import QueueKeys
 from tests.integration.redelivery.conftest import StartMachine
 from tests.waiting import until
 
-_ENDLESS = {"timeout_seconds": 1000.0}
+_ENDLESS_SECONDS = 1000.0
 
 
 @pytest.fixture
 def revoked_events(broker: redis.Redis) -> Iterator[Callable[[], int]]:
     """How many operations Flower was told to be revoked so far."""
-    with broker.pubsub(ignore_subscribe_messages=True) as events:
+    with broker.pubsub(ignore_subscribe_messages=True) as events:  # type: ignore[no-untyped-call] # redis-py left it untyped
         events.psubscribe("*celeryev/task.*")
         assert events.get_message(timeout=5) is None
         count = 0
@@ -48,7 +48,7 @@ async def test_calls_that_are_given_up_are_ended_where_they_wait_and_where_they_
     async with Client(settings) as fleet:
         # A short one first, after which the worker takes more than it has REPLs.
         await fleet.run_code("%say first")
-        calls = [asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS)) for _ in range(4)]
+        calls = [asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS)) for _ in range(4)]
         await until(lambda: broker.zcard(keys.leases) >= 1, "some are at work")
         for call in calls:
             call.cancel()
@@ -67,7 +67,7 @@ async def test_flower_shows_as_revoked_what_was_ended(
 ) -> None:
     start_machine(events=True, WORKER_SIZE="1")
     async with Client(settings) as fleet:
-        call = asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS))
+        call = asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS))
         await until(lambda: broker.zcard(keys.leases) == 1, "it is at work")
         call.cancel()
         await until(lambda: revoked_events() == 1, "it is shown as revoked")
@@ -78,7 +78,7 @@ async def test_a_call_whose_deadline_passes_is_ended_where_it_runs(
 ) -> None:
     start_machine(WORKER_SIZE="1")
     async with Client(settings) as fleet:
-        late = asyncio.ensure_future(fleet.run_code("%hang", deadline_seconds=2, **_ENDLESS))
+        late = asyncio.ensure_future(fleet.run_code("%hang", deadline_seconds=2, timeout_seconds=_ENDLESS_SECONDS))
         result = await asyncio.wait_for(fleet.run_code("%say next"), 60)
         assert [message.data for message in result.messages] == ["next"]
         assert (await late).outcome == "lost"
