@@ -26,6 +26,7 @@ from producer.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
     ClientClosedError,
+    InvalidInputError,
     InvalidTextError,
     LeanFleetError,
     SettingsError,
@@ -39,6 +40,8 @@ from producer.operation import (
     RunCode,
     RunTactics,
     VerifyProof,
+    require,
+    texts_of,
 )
 from producer.outcome import Outcome
 from producer.pump import Pump
@@ -122,8 +125,9 @@ class Client:
     """Runs operations on the fleet. Belongs to the event loop in which it was entered; not for other threads.
 
     Results are values whatever became of the operation (see `Outcome`). A verb raises only:
-        InvalidInputError: the arguments cannot be an operation (no tactics, a time limit of zero). A text that no Lean
-            file could hold is the outcome `invalid_request`, for one of several tactics its own: models write such.
+        InvalidInputError: the arguments cannot be an operation (no tactics, bytes for a text, a deadline of 0). A text
+            that no Lean file could hold is the outcome `invalid_request`, for one of several tactics its own: models
+            write such.
         WireError: the fleet's version is not one that this client understands.
         ClientClosedError: the client was closed before an answer came.
 
@@ -310,7 +314,9 @@ class Client:
         deadline_seconds: float | None = None,
     ) -> RunTacticsResult:
         """Try each of the tactics on one proof state, independently; one message, whatever their number."""
-        operation = RunTactics(state=state, tactics=tuple(tactics), **self._limits(timeout_seconds, memory_bytes))
+        operation = RunTactics(
+            state=state, tactics=texts_of("tactics", tactics), **self._limits(timeout_seconds, memory_bytes)
+        )
         return await self.submit(operation, deadline_seconds=deadline_seconds)
 
     async def run_tactic(
@@ -373,7 +379,7 @@ class Client:
             statement=statement,
             proof=proof,
             theorem=theorem,
-            allowed_axioms=tuple(allowed_axioms),
+            allowed_axioms=texts_of("allowed_axioms", allowed_axioms),
             strength=strength,
             **self._limits(timeout_seconds, memory_bytes),
         )
@@ -443,6 +449,12 @@ class Client:
             raise self._broken
         if self._closed or not self._tasks:
             raise ClientClosedError("the client is not connected: use it inside `async with leanfleet.connect() as …`")
+        if deadline_seconds is not None:
+            require("deadline_seconds", deadline_seconds, int, float)
+            if not 0 < deadline_seconds < float("inf"):
+                raise InvalidInputError(
+                    f"deadline_seconds must be a positive number, not {deadline_seconds!r}: None waits for ever"
+                )
         call: Call[Any] = Call(str(uuid.uuid4()), operation, loop=self._loop, on_cancel=self._on_cancel)
         self._counters.submitted += 1
         try:

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from typing import Literal, Self
+from collections.abc import Iterable
+from typing import Any, Literal, Self, get_args
 
 import msgspec
 
@@ -14,6 +15,9 @@ DEFAULT_MEMORY_BYTES = 4 * 1024**3
 DEFAULT_MAX_BYTES = 1_000_000
 # What Lean's own library rests on; everything else must be asked for.
 DEFAULT_ALLOWED_AXIOMS = ("propext", "Classical.choice", "Quot.sound")
+
+Strength = Literal["", "kernel", "command", "external"]
+_STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 # JSON can carry them, yet no Lean source has them and some REPLs stop reading at a NUL.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -70,6 +74,12 @@ class Operation(
         """A few words for people: logs, Flower."""
         raise NotImplementedError
 
+    def _check(self) -> None:
+        """Raise InvalidInputError for arguments of a wrong kind."""
+        require("timeout_seconds", self.timeout_seconds, int, float)
+        require("memory_bytes", self.memory_bytes, int)
+        require("fresh", self.fresh, bool)
+
     def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
         """This operation, when a REPL can be asked it.
 
@@ -78,11 +88,12 @@ class Operation(
             InvalidTextError: a text holds NUL or other control characters or is not valid Unicode, or the texts are
                 larger than `max_bytes` together.
         """
+        self._check()
         if not 0 < self.timeout_seconds < float("inf"):
             raise InvalidInputError(f"timeout_seconds must be a positive number, not {self.timeout_seconds!r}")
         if self.memory_bytes <= 0:
             raise InvalidInputError(f"memory_bytes must be positive, not {self.memory_bytes!r}")
-        if isinstance(state := getattr(self, "state", None), StateRef):
+        if (state := getattr(self, "state", None)) is not None:
             state.checked()
         size = 0
         for text in self.texts:
@@ -93,6 +104,44 @@ class Operation(
                 f"the code has {size:,} bytes and the limit is {max_bytes:,} (LEANFLEET_MAX_OPERATION_BYTES)"
             )
         return self
+
+
+_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "True or False"}
+
+
+def require(name: str, value: object, *kinds: type) -> None:
+    """Raise InvalidInputError unless the argument `name` is of one of these kinds; True and False are no numbers."""
+    if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
+        return
+    wanted = _NAMES.get(kinds[-1], f"a {kinds[-1].__name__}")
+    raise InvalidInputError(f"{name} must be {wanted}, not {_shown(value)}")
+
+
+def require_state(value: object) -> None:
+    """Raise InvalidInputError unless it is a state."""
+    if not isinstance(value, StateRef):
+        raise InvalidInputError(
+            f"state must be a StateRef (a result's state, or StateRef.from_json of its JSON), not {_shown(value)}"
+        )
+    require("the state's header", value.header, str)
+
+
+def texts_of(name: str, given: Iterable[str]) -> tuple[str, ...]:
+    """The argument `name` as a tuple; InvalidInputError where it is none of strings."""
+    if isinstance(given, str | bytes):
+        raise InvalidInputError(f"{name} must be a list of strings: pass [{_shown(given, kind=False)}]")
+    if not isinstance(given, Iterable):
+        raise InvalidInputError(f"{name} must be a list of strings, not {_shown(given)}")
+    texts = tuple(given)
+    for place, text in enumerate(texts):
+        require(f"{name}[{place}]", text, str)
+    return texts
+
+
+def _shown(value: Any, *, kind: bool = True) -> str:
+    text = repr(value)
+    text = text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - enough to find it
+    return f"{text} ({type(value).__name__})" if kind else text
 
 
 def check_text(text: str) -> None:
@@ -141,10 +190,14 @@ class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
     def label(self) -> str:
         return headline(self.code)
 
-    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
-        if self.state is not None and self.state.kind != "environment":
+    def _check(self) -> None:
+        super()._check()
+        require("code", self.code, str)
+        if self.state is None:
+            return
+        require_state(self.state)
+        if self.state.kind != "environment":
             raise InvalidInputError(f"code runs in an environment, and this is a {self.state}: use run_tactics")
-        return super().checked(max_bytes=max_bytes)
 
 
 class RunTactics(Operation, frozen=True, kw_only=True, tag="run_tactics"):
@@ -165,18 +218,23 @@ class RunTactics(Operation, frozen=True, kw_only=True, tag="run_tactics"):
         head = first_line(self.tactics[0]) if self.tactics else "nothing"
         return head if len(self.tactics) <= 1 else f"{head} (+{len(self.tactics) - 1})"
 
-    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
-        if not self.tactics:
+    def _check(self) -> None:
+        super()._check()
+        require_state(self.state)
+        if not texts_of("tactics", self.tactics):
             raise InvalidInputError("run_tactics needs at least one tactic")
         if self.state.kind != "proof_state":
             raise InvalidInputError(f"run_tactics needs a proof state, and this is an {self.state}")
-        return super().checked(max_bytes=max_bytes)
 
 
 class ExportState(Operation, frozen=True, kw_only=True, tag="export_state"):
     """Put a proof state's pickle into the store and give back a reference that knows its blob."""
 
     state: StateRef
+
+    def _check(self) -> None:
+        super()._check()
+        require_state(self.state)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -191,6 +249,10 @@ class ImportState(Operation, frozen=True, kw_only=True, tag="import_state"):
     """Restore a state on a worker, so that it is warm there, and say what its goals are."""
 
     state: StateRef
+
+    def _check(self) -> None:
+        super()._check()
+        require_state(self.state)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -219,7 +281,7 @@ class VerifyProof(Operation, frozen=True, kw_only=True, tag="verify_proof"):
     statement: str = ""
     theorem: str = ""
     allowed_axioms: tuple[str, ...] = DEFAULT_ALLOWED_AXIOMS
-    strength: Literal["", "kernel", "command", "external"] = ""
+    strength: Strength = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -229,12 +291,16 @@ class VerifyProof(Operation, frozen=True, kw_only=True, tag="verify_proof"):
     def label(self) -> str:
         return first_line(self.theorem) or headline(self.statement or self.proof)
 
-    def checked(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
+    def _check(self) -> None:
+        super()._check()
+        for name, text in (("statement", self.statement), ("proof", self.proof), ("theorem", self.theorem)):
+            require(name, text, str)
+        if self.strength not in _STRENGTHS:
+            raise InvalidInputError(f"strength must be one of {_STRENGTHS}, not {_shown(self.strength)}")
         if self.theorem and not self.statement:
             raise InvalidInputError(f"theorem {self.theorem!r} is named, and there is no statement that declares it")
-        for axiom in self.allowed_axioms:
+        for axiom in texts_of("allowed_axioms", self.allowed_axioms):
             check_text(axiom)
-        return super().checked(max_bytes=max_bytes)
 
 
 AnyOperation = RunCode | RunTactics | ExportState | ImportState | VerifyProof

@@ -437,3 +437,18 @@ async def test_map_keeps_the_order(fleet: Client) -> None:
     assert [result.tactics[0].goals for result in results if isinstance(result, RunTacticsResult)] == [
         (f"exact {number}",) for number in range(100)
     ]
+
+
+@pytest.mark.parametrize("deadline_seconds", [-1, 0, float("nan"), float("inf"), "5"])
+async def test_a_deadline_that_cannot_be_is_refused(fleet: Client, deadline_seconds: Any) -> None:
+    with pytest.raises(InvalidInputError, match="deadline_seconds must be"):
+        await fleet.run_code("x", deadline_seconds=deadline_seconds)
+    assert fleet.in_flight == 0
+
+
+async def test_one_string_is_not_taken_for_a_list_of_tactics(fleet: Client, responder: Responder) -> None:
+    with pytest.raises(InvalidInputError, match=r"tactics must be a list of strings: pass \['simp'\]"):
+        await fleet.run_tactics(HOLE, "simp")
+    with pytest.raises(InvalidInputError, match="tactics must be a list of strings, not 5"):
+        await fleet.run_tactics(HOLE, 5)  # type: ignore[arg-type]
+    assert not responder.deliveries

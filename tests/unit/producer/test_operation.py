@@ -89,3 +89,32 @@ def test_labels_are_short() -> None:
     assert RunCode(code="\n\n  theorem a : True := trivial\n-- more").label == "theorem a : True := trivial"
     assert len(RunCode(code="x" * 1000).label) <= 60
     assert RunTactics(state=HOLE, tactics=("simp", "omega", "rfl")).label == "simp (+2)"
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "says"),
+    [
+        (RunCode, {"code": 5}, r"code must be a string, not 5 \(int\)"),
+        (RunCode, {"code": b"x"}, r"code must be a string, not b'x' \(bytes\)"),
+        (RunCode, {"code": "x", "timeout_seconds": "5"}, r"timeout_seconds must be a number, not '5' \(str\)"),
+        (RunCode, {"code": "x", "timeout_seconds": True}, "timeout_seconds must be a number"),
+        (RunCode, {"code": "x", "memory_bytes": 1e9}, "memory_bytes must be a whole number"),
+        (RunCode, {"code": "x", "fresh": 1}, "fresh must be True or False"),
+        (RunCode, {"code": "x", "state": {"steps": []}}, "state must be a StateRef"),
+        (RunCode, {"code": "x", "state": StateRef(header=5)}, "header must be a string"),  # type: ignore[arg-type]
+        (RunTactics, {"state": HOLE, "tactics": "simp"}, r"tactics must be a list of strings: pass \['simp'\]"),
+        (RunTactics, {"state": HOLE, "tactics": 5}, "tactics must be a list of strings"),
+        (RunTactics, {"state": HOLE, "tactics": ("simp", 5)}, r"tactics\[1\] must be a string"),
+        (RunTactics, {"state": None, "tactics": ("simp",)}, "state must be a StateRef"),
+        (ExportState, {"state": "{}"}, "state must be a StateRef"),
+        (ImportState, {"state": None}, "state must be a StateRef"),
+        (VerifyProof, {"proof": None}, "proof must be a string"),
+        (VerifyProof, {"proof": "x", "allowed_axioms": "propext"}, r"pass \['propext'\]"),
+        (VerifyProof, {"proof": "x", "strength": "strong"}, "strength must be one of"),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_refused_in_words(
+    operation: type[AnyOperation], arguments: dict[str, object], says: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        operation(**arguments).checked()  # type: ignore[arg-type]
