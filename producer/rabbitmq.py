@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # So many messages are on their way to the server before the confirmation of all of them is waited for.
 WINDOW = 1000
+# A node that has just started can leave a first message unconfirmed; it is then sent again, and may be there twice.
+CONFIRM_SECONDS = 15.0
 _CLOSE_SECONDS = 2.0
 # py-amqp raises AttributeError, too, when the connection ends under its hands.
 _LOST = (amqp.AMQPError, OSError, AttributeError)
@@ -168,11 +170,11 @@ class _Link:
             self._sent += 1
             self._unconfirmed.add(self._sent)
             self._channel.basic_publish(_as_amqp(message), exchange="", routing_key=queue, mandatory=True)
-        deadline = time.monotonic() + READ_SECONDS
+        deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed and not self._refused:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"{len(self._unconfirmed)} messages were not confirmed within {READ_SECONDS:g} s")
+                raise TimeoutError(f"{len(self._unconfirmed)} messages were not confirmed within {CONFIRM_SECONDS:g} s")
             with contextlib.suppress(socket.timeout):
                 self._connection.drain_events(timeout=left)
         if self._refused:

@@ -41,7 +41,9 @@ def start_machine(settings: Settings, tmp_path: Path) -> Iterator[StartMachine]:
         count = iter(range(100))
 
         def start(*, wait: bool = True, events: bool = False, **overrides: str) -> Machine:
-            environ = worker_environ(settings.broker_url, settings.queue, **overrides)
+            environ = worker_environ(
+                settings.broker_url, settings.queue, **{"RESULT_URL": settings.result_url, **overrides}
+            )
             machine = Machine(f"machine{next(count)}", directory=tmp_path, environ=environ, events=events)
             stack.callback(machine.kill)
             machine.start()

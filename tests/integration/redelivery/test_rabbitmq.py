@@ -1,0 +1,181 @@
+"""What is special about RabbitMQ: who counts deliveries, and how a worker that lives gives them back."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import amqp
+import pytest
+import redis
+
+from producer.call import Call
+from producer.client import Client
+from producer.envelope import CallHeader, task_message
+from producer.errors import BrokerRefusedError, BrokerUnavailableError
+from producer.operation import RunCode
+from producer.outcome import Outcome
+from producer.publisher import open_publisher
+from producer.settings import Settings
+from tasks.redelivery.dead import dead_key
+from tasks.stack.ports import HOST, free_port
+from tasks.stack.valkey import Valkey
+from tests.integration.redelivery.conftest import StartMachine
+from tests.rabbitmq import RabbitMQ
+from tests.waiting import until
+
+
+@pytest.fixture
+def settings(rabbitmq: RabbitMQ, valkey: Valkey) -> Settings:
+    return Settings(
+        broker_url=rabbitmq.url,
+        result_url=valkey.url,
+        queue=f"queue-{uuid.uuid4().hex[:8]}",
+        resend_seconds=3600.0,
+    )
+
+
+@pytest.fixture
+def waiting(rabbitmq: RabbitMQ, settings: Settings) -> Callable[[], int]:
+    return lambda: rabbitmq.depth(settings.queue)
+
+
+async def _begun(calls: Sequence[Call[Any]], waiting: Callable[[], int]) -> None:
+    """Until workers have all of them."""
+    await until(lambda: all(call.tries for call in calls) and waiting() == 0, "all are published and taken")
+
+
+async def test_what_a_killed_worker_held_is_run_by_another(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
+) -> None:
+    doomed = start_machine()
+    async with Client(settings) as fleet:
+        calls = [fleet.submit(RunCode(code=f"%sleep 3\n%say {number}")) for number in range(4)]
+        await _begun(calls, waiting)
+        doomed.kill()
+        start_machine()
+        results = await asyncio.gather(*calls)
+    assert [result.messages[0].data for result in results] == ["0", "1", "2", "3"]
+    assert {result.attempt for result in results} == {2}
+
+
+async def test_a_drain_gives_back_what_does_not_finish_and_counts_no_loss(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
+) -> None:
+    async with Client(settings) as fleet:
+        calls = [fleet.submit(RunCode(code="%sleep 4\n%say done")) for _ in range(2)]
+        for _ in range(2):
+            machine = start_machine(REDELIVERY_GRACE_SECONDS="0.5", REDELIVERY_MAX_WORKER_LOSSES="1")
+            await _begun(calls, waiting)
+            machine.ask_to_end()
+            await until(lambda machine=machine: not machine.running, "it ended")  # type: ignore[misc] # bound above
+            assert machine.exit_code == 0
+            assert waiting() == 2
+        start_machine(REDELIVERY_MAX_WORKER_LOSSES="1")
+        results = await asyncio.gather(*calls)
+    assert [result.messages[0].data for result in results] == ["done", "done"]
+    assert [result.attempt for result in results] == [1, 1]
+
+
+async def test_a_worker_that_drains_takes_nothing_more_and_answers_what_it_has(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
+) -> None:
+    machine = start_machine(REDELIVERY_GRACE_SECONDS="30")
+    async with Client(settings) as fleet:
+        running = fleet.submit(RunCode(code="%sleep 3\n%say done"))
+        await _begun([running], waiting)
+        machine.ask_to_end()
+        await until(lambda: "draining (SIGTERM)" in machine.log(), "it heard")
+        late = fleet.submit(RunCode(code="%say late"))
+        assert (await running).messages[0].data == "done"
+        await until(lambda: not machine.running, "it ended")
+        assert machine.exit_code == 0
+        assert waiting() == 1
+        start_machine()
+        assert (await late).attempt == 1
+
+
+async def test_a_hung_delivery_goes_to_others(settings: Settings, start_machine: StartMachine) -> None:
+    hung = start_machine(REDELIVERY_LEASE_SECONDS="1", REDELIVERY_MAX_LEASE_SECONDS="2")
+    async with Client(settings) as fleet:
+        call = fleet.submit(RunCode(code="%sleep 6\n%say done"))
+        await until(lambda: "was held for longer than max_lease_seconds" in hung.log(), "it is given back")
+        assert (await call).messages[0].data == "done"
+    assert hung.running
+
+
+async def test_an_operation_that_takes_its_workers_down_ends_among_the_dead_letters(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int], broker: redis.Redis
+) -> None:
+    async with Client(settings) as fleet:
+        call = fleet.submit(RunCode(code="%sleep 30"))
+        for _ in range(2):
+            machine = start_machine(REDELIVERY_MAX_WORKER_LOSSES="2")
+            await _begun([call], waiting)
+            machine.kill()
+        start_machine(REDELIVERY_MAX_WORKER_LOSSES="2")
+        result = await call
+    assert result.outcome is Outcome.REPL_DIED
+    assert "2 workers vanished" in result.reason
+    assert broker.llen(dead_key(settings.queue)) == 1
+
+
+async def test_what_is_published_is_there_when_publishing_returns(settings: Settings, rabbitmq: RabbitMQ) -> None:
+    publisher = open_publisher(settings.broker_url)
+    header = CallHeader(reply_to="me", enqueued_at=0.0)
+    messages = [task_message(str(uuid.uuid4()), RunCode(code="x"), header, sent_by="test") for _ in range(2500)]
+    try:
+        await publisher.publish(settings.queue, messages)
+        assert await publisher.backlog(settings.queue) == 2500
+        assert rabbitmq.depth(settings.queue) == 2500
+    finally:
+        await publisher.close()
+
+
+async def test_a_queue_of_another_kind_a_wrong_password_and_nobody_there_are_told_apart(
+    settings: Settings, rabbitmq: RabbitMQ
+) -> None:
+    with amqp.Connection(f"{HOST}:{rabbitmq.port}") as connection:
+        connection.channel().queue_declare(settings.queue, durable=True, auto_delete=False)
+    for url, error, words in (
+        (settings.broker_url, BrokerRefusedError, "of another kind"),
+        (f"amqp://guest:wrong@{HOST}:{rabbitmq.port}//", BrokerRefusedError, "check user and password"),
+        (f"amqp://guest:guest@{HOST}:{rabbitmq.port}/nowhere", BrokerRefusedError, "check the virtual host"),
+        (f"amqp://guest:guest@{HOST}:{free_port()}//", BrokerUnavailableError, "cannot be used"),
+    ):
+        publisher = open_publisher(url)
+        try:
+            with pytest.raises(error, match=words):
+                await publisher.publish(settings.queue, [])
+        finally:
+            await publisher.close()
+
+
+async def test_a_broker_that_restarts_in_between_loses_nothing_that_was_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.rabbitmq.CONFIRM_SECONDS", 2.0)
+    header = CallHeader(reply_to="me", enqueued_at=0.0)
+    message = task_message(str(uuid.uuid4()), RunCode(code="x"), header, sent_by="test")
+    with RabbitMQ(tmp_path / "rabbitmq") as server:
+        publisher = open_publisher(server.url)
+
+        async def publish_as_a_client_does() -> None:
+            while True:
+                with contextlib.suppress(BrokerUnavailableError):
+                    await publisher.publish("q", [message])
+                    return
+
+        try:
+            await publisher.publish("q", [message] * 100)
+            server.kill()
+            with pytest.raises(BrokerUnavailableError):
+                await publisher.publish("q", [message])
+            server.start()
+            await asyncio.to_thread(server.wait_ready)
+            await asyncio.wait_for(publish_as_a_client_does(), 30)
+            assert await publisher.backlog("q") >= 101
+        finally:
+            await publisher.close()
