@@ -91,6 +91,7 @@ def _broker(settings: Settings, threads: int) -> dict[str, Any]:
             address = redis_address(settings.broker_url)
             options = {
                 **address.options,
+                "repls": threads // THREADS_PER_REPL,  # for `tasks.appetite`
                 # Every thread may be acknowledging at once, besides the consumer, the keeper and the events.
                 "max_connections": threads + 16,
                 "socket_timeout": _SOCKET_SECONDS,

@@ -28,6 +28,7 @@ class LeanEngine:
         self._guards = guards
         self._executor = executor
         self.execute = executor.execute
+        self.stuck = executor.stuck
 
     def __repr__(self) -> str:
         return repr(self._executor)

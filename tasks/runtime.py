@@ -24,6 +24,7 @@ from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
 from producer.result import AnyResult
+from tasks.appetite import Patience
 from tasks.batches import Batches
 from tasks.delivery import Delivery
 from tasks.errors import RevokedError
@@ -54,6 +55,10 @@ class ReleasedError(LeanFleetError):
     """The worker is ending and did not finish this operation: its delivery goes to another one."""
 
 
+class BusyError(ReleasedError):
+    """All REPLs of this worker have been at work for a while: another one may have one that is free."""
+
+
 class ElsewhereError(LeanFleetError):
     """Its REPL died, and it is to be tried again, best on another worker."""
 
@@ -62,6 +67,8 @@ class Engine(Protocol):
     """The part that knows of Lean; see `workers.executor`."""
 
     async def execute(self, operation: AnyOperation) -> AnyResult: ...
+
+    def stuck(self) -> dict[asyncio.Task[Any], float]: ...
 
     def snapshot(self) -> EngineSnapshot: ...
 
@@ -109,6 +116,7 @@ class Runtime:
         self._stopping: asyncio.Event | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._held = Held()
+        self._patience = Patience()
         self._begun = asyncio.Event()
         self._closing = False
         self._turned_at = time.monotonic()
@@ -203,6 +211,7 @@ class Runtime:
 
         Raises:
             ReleasedError: the worker is ending.
+            BusyError: nothing was begun, and another worker may be sooner to.
             ElsewhereError: nothing is answered; another worker is to try.
             RevokedError: nothing is answered, since nobody waits for it any more.
         """
@@ -334,6 +343,19 @@ class Runtime:
                 await asyncio.sleep(_LOOK_SECONDS)
                 now = time.time()
                 self._end("its deadline passed", lambda delivery: _deadline(delivery) < now)  # noqa: B023 - called here
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Hand back what others may be sooner to carry out. Their own count of losses and deaths stays as it is."""
+        if self._parts is None:
+            return
+        now = time.monotonic()
+        for task, since in self._parts.engine.stuck().items():
+            delivery = self._held.deliveries.get(task)
+            if delivery is not None and self._patience.is_over(delivery.id, now - since):
+                self._patience.handed_back(delivery.id)
+                self.tally.handed_on += 1
+                self._held.end_task(task, BusyError("all REPLs of this worker are at work"))
 
     async def _watch_batches(self) -> None:
         while True:

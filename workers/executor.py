@@ -185,6 +185,7 @@ class Executor:
         )
         self._unpicklable: LRU[str, str] = LRU(_REMEMBERED_UNPICKLABLE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._queued: dict[asyncio.Task[Any], float] = {}
 
     def __repr__(self) -> str:
         return f"<Executor on {self._pool!r}, {len(self._tasks)} exports under way>"
@@ -206,6 +207,16 @@ class Executor:
             await asyncio.wait(self._tasks)
         await self._blobs.aclose()
         self._cache.close()
+
+    def stuck(self) -> dict[asyncio.Task[Any], float]:
+        """Who waits for a first REPL while all of them work, and since when (monotonic): nothing was begun for it.
+
+        One whose header is being imported is not stuck.
+        """
+        if not self._queued:
+            return {}
+        pool = self._pool.snapshot()
+        return dict(self._queued) if pool.busy >= pool.size else {}
 
     async def execute(self, operation: AnyOperation) -> AnyResult:
         """The operation's result, without the states that its asker can work out (`producer.reply.complete`).
@@ -467,11 +478,16 @@ class Executor:
         for _ in range(_MAX_RESTARTS):
             async with AsyncExitStack() as stack:
                 started = time.monotonic()
+                task = asyncio.current_task()
+                if task is not None and not work.waiting_seconds:
+                    self._queued[task] = started
                 try:
                     with waiting():
                         repl = await stack.enter_async_context(self._pool.lease(work.recipe.header, prefer))
                 finally:
                     work.waiting_seconds += time.monotonic() - started
+                    if task is not None:
+                        self._queued.pop(task, None)
                 work.begin()
                 started = time.monotonic()
                 try:

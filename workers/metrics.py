@@ -76,6 +76,7 @@ class WorkerCollector(Collector):
         yield _plain("redeliveries", "Deliveries whose last worker vanished", tally.redelivered)
         yield _plain("bounces", "Deliveries handed on since their REPL died here", tally.bounced)
         yield _plain("releases", "Deliveries handed back since this worker was ending", tally.released)
+        yield _plain("returns", "Deliveries handed on since all REPLs here were at work", tally.handed_on)
         yield _plain("revocations", "Operations that nobody waited for any more", tally.revoked)
         yield _plain("dead_letters", "Operations that were given up", tally.dead_letters)
 

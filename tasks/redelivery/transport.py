@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport import redis as kombu_redis
 
+from tasks.appetite import Appetite
 from tasks.delivery import LOSSES_HEADER
 from tasks.redelivery import scripts
 from tasks.redelivery.dead import bury, unreadable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     class KombuChannel(kombu_redis.Channel):
         connection: "_Waking"
         connection_errors: tuple[type[Exception], ...]
+        qos: "LeaseQoS"
 
         def _create_client(self) -> redis.Redis: ...
         def _brpop_start(self, timeout: float | None = None) -> None: ...
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     class KombuQoS(kombu_redis.QoS):
         channel: "LeaseChannel"
         _delivered: OrderedDict[str, Any]
+        _dirty: set[str]
 
         def _flush(self) -> None: ...
 else:
@@ -58,10 +61,15 @@ class LeaseQoS(KombuQoS):
 
     _loop_waits = False
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._taken_at: dict[str, float] = {}
+
     def append(self, message: Any, delivery_tag: str) -> None:
         if delivery_tag not in self.channel.leased_tags:
             super().append(message, delivery_tag)
             return
+        self._taken_at[delivery_tag] = time.monotonic()
         # The server knows it already; this is what `can_consume` counts.
         super(KombuQoS, self).append(message, delivery_tag)
 
@@ -81,18 +89,32 @@ class LeaseQoS(KombuQoS):
             self._let_go(delivery_tag)
             return
         # First: once it is in the queue, this very channel may take it again, under the same tag.
+        self.channel.appetite.handed_back()
+        self._taken_at.pop(delivery_tag, None)
         self._let_go(delivery_tag)
         self.channel.hand_back(delivery_tag)
 
+    @property
+    def held(self) -> int:
+        """Deliveries that were not let go. Exact in the thread that takes them."""
+        return len(self._delivered) - len(self._dirty)
+
     def can_consume(self) -> bool:
         """Asked by the event loop before it waits: what says no here is waited for, so who lets go must wake it."""
-        if super().can_consume():
+        if self._may_consume():
             return True
         self._loop_waits = True
         # Looked at again after the flag is up: of a thread that lets go meanwhile, one of the two sees the other.
-        return super().can_consume()
+        return self._may_consume()
+
+    def _may_consume(self) -> bool:
+        # What was asked for must be read, whether or not there is still an appetite for it.
+        return super().can_consume() and (bool(self.channel._in_poll) or self.channel.has_appetite())  # noqa: SLF001
 
     def _let_go(self, delivery_tag: str) -> None:
+        taken_at = self._taken_at.pop(delivery_tag, None)
+        if taken_at is not None:
+            self.channel.appetite.finished(time.monotonic() - taken_at)
         super(KombuQoS, self).ack(delivery_tag)
         if self._loop_waits:
             self._loop_waits = False
@@ -119,6 +141,8 @@ class LeaseChannel(KombuChannel):
     QoS = LeaseQoS
     # Priorities would need a list for each, and BLMOVE takes from one only.
     priority_steps = [0]  # noqa: RUF012 - kombu's type
+    from_transport_options = (*KombuChannel.from_transport_options, "repls")
+    repls = 0  # of this worker; 0: the prefetch count alone decides how much is taken
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.keys: QueueKeys | None = None
@@ -130,6 +154,7 @@ class LeaseChannel(KombuChannel):
         self.paused = False
         self._registered_at = float("-inf")
         super().__init__(*args, **kwargs)
+        self.appetite = Appetite(repls=self.repls)
         client = self._create_client()
         self._register_consumer = client.register_script(scripts.REGISTER)
         self._take = client.register_script(scripts.TAKE)
@@ -145,6 +170,10 @@ class LeaseChannel(KombuChannel):
         if self.keys is None:
             raise ValueError("this channel consumes no queue with leases")
         return self.keys
+
+    def has_appetite(self) -> bool:
+        """Whether to ask for one more message, as far as REPLs are concerned."""
+        return not self.repls or self.keys is None or self.appetite.has_room(self.qos.held)
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
         if not no_ack:
@@ -222,7 +251,7 @@ class LeaseChannel(KombuChannel):
     def _receive_message(self, raw: bytes) -> bool:
         """Lease what is in the `taken` list, and deliver it."""
         keys = self._keys()
-        if self.paused or not self._takes_leases():
+        if self.paused or not self._takes_leases() or not self.has_appetite():
             self._untake(keys=[self.taken, keys.queue], client=self.client)
             raise Empty
         try:
