@@ -17,6 +17,7 @@ from producer.judgement import Strength
 from producer.operation import RunCode
 from producer.settings import Settings, load_section, load_settings, without_password
 from producer.store.opening import open_store
+from tasks.address import amqp_address
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.requirements import REDIS_SCHEMES, Finding, Level, check_brokers, installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey
@@ -91,7 +92,8 @@ def _amqp(url: str) -> Finding:
     import kombu  # noqa: PLC0415 - slow to load, and for this alone
 
     try:
-        with kombu.Connection(url, connect_timeout=5) as connection:
+        address, tls = amqp_address(url)
+        with kombu.Connection(address, ssl=tls or False, connect_timeout=5) as connection:
             connection.connect()
             properties = connection.connection.server_properties
     except Exception as error:  # noqa: BLE001 - py-amqp and the socket raise a dozen kinds; each means the same here

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from producer.connection import broker_errors, open_redis
 from producer.errors import BrokerUnavailableError
+from producer.quorum import amqp_addresses
 from producer.settings import Settings, without_password
 from workers.telemetry import WorkerReport, read_reports
 
@@ -116,7 +117,9 @@ class AmqpQueue:
 
     def _length(self) -> int:
         try:
-            with kombu.Connection(self._url, connect_timeout=CONNECT_SECONDS) as connection:
+            first, *_ = amqp_addresses(self._url)
+            plain, *_ = self._url.partition("?")  # kombu takes the way to check certificates apart from the URL
+            with kombu.Connection(plain, ssl=first.tls or False, connect_timeout=CONNECT_SECONDS) as connection:
                 try:
                     channel: Any = connection.default_channel
                     return int(channel.queue_declare(self._queue, passive=True).message_count)

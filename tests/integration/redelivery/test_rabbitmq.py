@@ -169,7 +169,14 @@ async def test_a_broker_that_restarts_in_between_loses_nothing_that_was_confirme
                     return
 
         try:
-            await publisher.publish("q", [message] * 100)
+            # A queue that was made in the seconds before a kill of its only node is lost with it, as RabbitMQ writes
+            # down late where its queues are. This one is known after a stop in good order.
+            await publisher.publish("q", [])
+            await asyncio.to_thread(server.stop, grace_seconds=30)
+            server.start()
+            await asyncio.to_thread(server.wait_ready)
+            await asyncio.wait_for(publish_as_a_client_does(), 30)
+            await publisher.publish("q", [message] * 99)
             server.kill()
             with pytest.raises(BrokerUnavailableError):
                 await publisher.publish("q", [message])
