@@ -114,12 +114,12 @@ def _reported(report: WorkerReport) -> Iterator[Metric]:
 
 
 def _usage(usage: dict[str, Usage]) -> Iterator[Metric]:
-    gauge = GaugeMetricFamily(f"{PREFIX}running_operations", "Operations that occupy a REPL or wait", labels=("kind",))
+    gauge = GaugeMetricFamily(f"{PREFIX}running_operations", "Operations that have a REPL", labels=("kind",))
     for kind, each in usage.items():
         gauge.add_metric((kind,), each.running)
     yield gauge
     busy = [((kind,), each.busy_seconds) for kind, each in usage.items()]
-    yield _counter("busy_seconds", "Time in which operations ran, those under way included", ("kind",), busy)
+    yield _counter("busy_seconds", "Time in which operations had a REPL, those under way included", ("kind",), busy)
 
 
 def _events(counts: Counter[str]) -> Metric:
