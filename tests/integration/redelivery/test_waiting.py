@@ -12,7 +12,7 @@ from tasks.redelivery.keys import QueueKeys
 from tests.integration.redelivery.conftest import StartMachine
 from tests.waiting import until
 
-_ENDLESS = {"timeout_seconds": 1000.0}
+_ENDLESS_SECONDS = 1000.0
 
 
 async def _warm_up(fleet: Client) -> None:
@@ -26,7 +26,7 @@ async def test_what_was_taken_behind_a_long_operation_goes_to_a_machine_that_is_
     start_machine(WORKER_SIZE="1")
     async with Client(settings) as fleet:
         await _warm_up(fleet)
-        calls = [asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS)) for _ in range(2)]
+        calls = [asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS)) for _ in range(2)]
         calls.append(asyncio.ensure_future(fleet.run_code("%say third")))
         await until(lambda: broker.zcard(keys.leases) == 1, "it has one, and has handed back the next")
         assert broker.llen(keys.queue) == 2
@@ -46,7 +46,10 @@ async def test_all_but_one_machine_go_on_while_one_is_held_up(
     async with Client(settings) as fleet:
         for _ in range(3):
             await _warm_up(fleet)
-            endless = [asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS)) for _ in range(machines - 1)]
+            endless = [
+                asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS))
+                for _ in range(machines - 1)
+            ]
             short = [fleet.run_code(f"%say {number}") for number in range(20)]
             assert all(result.attempt == 1 for result in await asyncio.wait_for(asyncio.gather(*short), 60))
             for call in endless:
@@ -64,7 +67,7 @@ async def test_what_finds_every_machine_at_long_work_stays_in_the_queue(
         start_machine(WORKER_SIZE="1")
     async with Client(settings) as fleet:
         await _warm_up(fleet)
-        endless = [asyncio.ensure_future(fleet.run_code("%hang", **_ENDLESS)) for _ in range(2)]
+        endless = [asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS)) for _ in range(2)]
         waiting = [asyncio.ensure_future(fleet.run_code(f"%say {number}")) for number in range(3)]
         await until(lambda: (broker.zcard(keys.leases), broker.llen(keys.queue)) == (2, 3), "both hold one")
         asked, swept = _calls(broker, "blmove"), _calls(broker, "eval")
