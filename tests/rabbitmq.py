@@ -69,9 +69,10 @@ class RabbitMQ(LocalProcess):
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
             "RABBITMQ_MNESIA_BASE": str(directory / "data"),
             "RABBITMQ_LOG_BASE": str(directory),
+            "RABBITMQ_ALLOW_INPUT": "1",  # the script then becomes the node, which ends with us
             "RABBITMQ_CONF_ENV_FILE": str(directory / "none"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                f"-start_epmd false -kernel inet_dist_use_interface {{{HOST.replace('.', ',')}}} +S 2:2"
+                f"-noinput -start_epmd false -kernel inet_dist_use_interface {{{HOST.replace('.', ',')}}} +S 2:2"
             ),
         }
         super().__init__(
