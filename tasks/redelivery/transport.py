@@ -291,6 +291,9 @@ class LeaseChannel(KombuChannel):
 class SentinelLeaseChannel(LeaseChannel, kombu_redis.SentinelChannel):
     """The same, at the master that Sentinel names."""
 
+    # Ours beside Sentinel's own; the first base's would hide those.
+    from_transport_options = (*kombu_redis.SentinelChannel.from_transport_options, "repls")
+
 
 class _Waking(kombu_redis.Transport):
     """Lets other threads wake the event loop, which otherwise sleeps until its next timer."""
