@@ -32,6 +32,7 @@ from producer.errors import (
     SettingsError,
     WireError,
 )
+from producer.keys import producer_id
 from producer.operation import (
     DEFAULT_ALLOWED_AXIOMS,
     AnyOperation,
@@ -143,7 +144,7 @@ class Client:
                 "no broker is known: set LEANFLEET_BROKER_URL (for a local one, run `leanfleet up`) or pass broker_url"
             )
         self.settings = settings
-        self.id = f"{socket.gethostname()}-{uuid.uuid4().hex}"
+        self.id = producer_id(settings.user, f"{socket.gethostname()}-{uuid.uuid4().hex}")
         self._origin = origin()
         self._calls: dict[str, Call[Any]] = {}
         self._published = 0

@@ -6,7 +6,7 @@ Tries are repeated by our own loops and not by redis-py: they log, back off for 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis.exceptions
 from redis.asyncio import Redis
@@ -60,9 +60,10 @@ def _open_sentinel(url: str, options: dict[str, Any]) -> Redis:
     if not names:
         raise ValueError("it needs ?master_name=NAME at its end")
     hosts = [(part.hostname or "localhost", part.port or DEFAULT_SENTINEL_PORT) for part in parts]
-    password = next((part.password for part in parts if part.password), None)
+    user = next((unquote(part.username) for part in parts if part.username), None)
+    password = next((unquote(part.password) for part in parts if part.password), None)
     database = int(parts[-1].path.strip("/") or 0)
-    sentinel = Sentinel(hosts, sentinel_kwargs=options, password=password, db=database, **options)  # type: ignore[no-untyped-call] # redis-py left it untyped
+    sentinel = Sentinel(hosts, sentinel_kwargs=options, username=user, password=password, db=database, **options)  # type: ignore[no-untyped-call] # redis-py left it untyped
     master: Redis = sentinel.master_for(names[0], redis_class=_GuardedRedis)
     return master
 

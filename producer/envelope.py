@@ -29,12 +29,13 @@ class TaskMessage(NamedTuple):
     body: bytes
 
 
-class BatchPlace(msgspec.Struct, frozen=True, kw_only=True):
+class BatchPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which answer of which batch this is to become: it is kept for whoever asks for the batch, by its place."""
 
     id: str
     attempt: int
     place: int
+    user: str = ""
 
 
 class CallHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

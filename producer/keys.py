@@ -9,6 +9,11 @@ REVOKED = "leanfleet:revoked"
 REVOKED_TTL_SECONDS = 3600
 
 
+def producer_id(user: str, name: str) -> str:
+    """A producer's id: it begins with the broker's user, who can then be given rights to these keys alone."""
+    return f"{user}:{name}" if user else name
+
+
 def reply_key(producer_id: str) -> str:
     """The list on which one producer's replies arrive."""
     return f"leanfleet:reply:{producer_id}"
@@ -23,6 +28,6 @@ PUBLISHED = "published"  # the field that says how many of the attempt's message
 BATCH_TTL_SECONDS = 30 * 24 * 3600
 
 
-def batch_key(batch_id: str, attempt: int) -> str:
-    """The hash in which the answers of one attempt of a batch arrive."""
-    return f"leanfleet:batch:{batch_id}:{attempt}"
+def batch_key(batch_id: str, attempt: int, user: str = "") -> str:
+    """The hash in which the answers of one attempt of a batch arrive; `user` is who began the attempt."""
+    return f"leanfleet:batch:{user}:{batch_id}:{attempt}" if user else f"leanfleet:batch:{batch_id}:{attempt}"

@@ -7,11 +7,12 @@ part with more to set has a table of its own in the file, and its name in the va
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any, ClassVar, Literal, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -21,8 +22,32 @@ from producer.operation import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_
 PREFIX = "LEANFLEET_"
 DEFAULT_FILE = "leanfleet.toml"
 
+# Read by patterns and not parsed: a password that breaks the URL around it must not be shown either.
+_NEXT_URL = re.compile(r";(?=\w+://)")
+_PASSWORD = re.compile(r"//([^:@/]*):.*@", re.DOTALL)
+_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&;]*")
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+
+class Secretive(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings whose `repr` may be logged: what `secrets` names is not shown, and passwords in addresses are not."""
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(field.name, self._shown(field.name)) for field in msgspec.structs.fields(self)]
+
+    def _shown(self, name: str) -> object:
+        value = getattr(self, name)
+        if name in self.secrets and value:
+            return "***"
+        return without_password(value) if isinstance(value, str) else value
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({shown})"
+
+
+class Settings(Secretive, frozen=True, kw_only=True):
     """What every part needs to know: where broker and store are, and the limits where nothing else is said."""
 
     broker_url: str = ""  # redis://, rediss://, sentinel://, amqp://, amqps://
@@ -36,6 +61,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_operation_bytes: int = DEFAULT_MAX_BYTES
     connect_attempts: int = 5  # tries at the start, over some four seconds; later the client never gives up
     resend_seconds: float = 60.0  # see `producer.resend`
+    log_format: Literal["text", "json"] = "text"  # of what our programs log; see `producer.logs`
+
+    def __post_init__(self) -> None:
+        for name in ("broker_url", "result_url", "store_url", "store_endpoint_url"):
+            try:
+                for each in _NEXT_URL.split(getattr(self, name)):
+                    urlsplit(each)
+            except ValueError:  # its text may quote a password
+                raise SettingsError(
+                    f"{name} is no address: write special characters of a user or password as %XX"
+                ) from None
+
+    @property
+    def user(self) -> str:
+        """Who this process is at the server of the replies; "" where that asks for no user."""
+        return user_of(self.result_url or self.broker_url)
 
     @property
     def reply_url(self) -> str:
@@ -104,9 +145,11 @@ def _read_file(environ: Mapping[str, str], directory: Path) -> dict[str, object]
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be logged."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    """A URL, or several with semicolons, as it may be logged; also one that is broken."""
+    shown = [_PASSWORD.sub(r"//\1:***@", each) for each in _NEXT_URL.split(url)]
+    return _PASSWORD_OPTION.sub(r"\1***", ";".join(shown))
+
+
+def user_of(url: str) -> str:
+    """The user in a broker's address, or "": what its keys are named by, so that rights can be given by name."""
+    return unquote(urlsplit(_NEXT_URL.split(url)[0]).username or "")

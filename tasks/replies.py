@@ -52,7 +52,7 @@ class ReplySender:
         if call.batch is None:
             self._pending.append(_Pending(reply_key(call.reply_to), None, data, stored))
         else:
-            key = batch_key(call.batch.id, call.batch.attempt)
+            key = batch_key(call.batch.id, call.batch.attempt, call.batch.user)
             self._pending.append(_Pending(key, call.batch.place, data, stored))
         self._wake.set()
         await stored

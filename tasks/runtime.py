@@ -449,7 +449,7 @@ class Runtime:
 
 def _batch_key(delivery: Delivery) -> str | None:
     batch = None if delivery.call is None else delivery.call.batch
-    return None if batch is None else batch_key(batch.id, batch.attempt)
+    return None if batch is None else batch_key(batch.id, batch.attempt, batch.user)
 
 
 def _deadline(delivery: Delivery) -> float:

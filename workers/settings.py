@@ -3,12 +3,11 @@
 import os
 from typing import Literal
 
-import msgspec
-
 from producer.errors import SettingsError
+from producer.settings import Secretive
 
 
-class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+class PoolSettings(Secretive, frozen=True, kw_only=True):
     """How many REPLs are kept, and when one is let go. The defaults suit short proofs with Mathlib."""
 
     size: int = 0  # REPLs that work at the same time; 0: as many as this process may use cores
@@ -43,6 +42,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     """All of a worker's settings."""
+
+    secrets = ("blob_keys",)
 
     repl_command: str = ""  # as in a shell, without one: "lake env /opt/repl/repl"; empty: the embedded Lean
     project_directory: str = ""  # where it is run: the lake project

@@ -203,14 +203,14 @@ class Batches:
         batch_id, archive = known.manifest.id, self._parts.archive
         attempts = await archive.attempts(batch_id)
         if not attempts:
-            first = Attempt(number=1, created_at=time.time(), queue=self.settings.queue)
-            await self._mailbox(batch_id, 1).open()
+            first = Attempt(number=1, created_at=time.time(), queue=self.settings.queue, user=self.settings.user)
+            await self._mailbox(batch_id, first).open()
             with contextlib.suppress(BatchError):  # another process was faster: both go on with its attempt
                 await archive.begin(batch_id, first)
             attempts = await archive.attempts(batch_id)
         if len(attempts) > 1 or await archive.closing(batch_id, 1) is not None:
             return
-        mailbox = self._mailbox(batch_id, 1)
+        mailbox = self._mailbox(batch_id, attempts[0])
         mail = await mailbox.look()
         if not mail.is_open:
             view = (await self._snapshot(batch_id)).attempts[0]
@@ -260,12 +260,13 @@ class Batches:
             number=len(snapshot.attempts) + 1,
             created_at=time.time(),
             queue=self.settings.queue,
+            user=self.settings.user,
             places=None if len(places) == known.manifest.total else places,
             timeout_seconds=timeout_seconds,
             memory_bytes=memory_bytes,
             fresh=everything,
         )
-        await self._mailbox(batch_id, attempt.number).open()
+        await self._mailbox(batch_id, attempt).open()
         await self._parts.archive.begin(batch_id, attempt)
         await self._publish(known, attempt, on_progress)
         return len(places)
@@ -275,7 +276,7 @@ class Batches:
         publication = Publication(
             self._parts.publisher,
             self._parts.archive,
-            self._mailbox(known.manifest.id, attempt.number),
+            self._mailbox(known.manifest.id, attempt),
             manifest=known.manifest,
             attempt=attempt,
             places=collector.places,
@@ -367,7 +368,7 @@ class Batches:
             if closing is not None:
                 state = State(closing.ending)
             else:
-                state = State.RUNNING if (await self._mailbox(batch_id, number).look()).is_open else State.LOST
+                state = State.RUNNING if (await self._mailbox(batch_id, attempts[-1]).look()).is_open else State.LOST
         return Listed(
             id=batch_id,
             name=manifest.name,
@@ -425,17 +426,17 @@ class Batches:
             known.entries = await self._parts.archive.index(known.manifest)
         return known.entries
 
-    def _mailbox(self, batch_id: str, attempt: int) -> "Mailbox":
+    def _mailbox(self, batch_id: str, attempt: Attempt) -> "Mailbox":
         from producer.batch.mailbox import Mailbox  # noqa: PLC0415 - as in `_parts`
 
-        return Mailbox(self._parts.redis, self.settings.reply_url, batch_id, attempt)
+        return Mailbox(self._parts.redis, self.settings.reply_url, batch_id, attempt.number, attempt.user)
 
     def _collector(self, known: _Known, attempt: Attempt) -> Collector:
         if attempt.number not in known.collectors:
             known.collectors[attempt.number] = Collector(
                 self._parts.archive,
                 Ledger(self._parts.store, known.manifest.id, attempt.number),
-                self._mailbox(known.manifest.id, attempt.number),
+                self._mailbox(known.manifest.id, attempt),
                 batch_id=known.manifest.id,
                 attempt=attempt,
                 total=known.manifest.total,

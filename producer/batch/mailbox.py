@@ -48,10 +48,10 @@ class Lock:
 class Mailbox:
     """All methods raise BrokerUnavailableError when the server cannot be reached."""
 
-    def __init__(self, redis: Redis, url: str, batch_id: str, attempt: int) -> None:
+    def __init__(self, redis: Redis, url: str, batch_id: str, attempt: int, user: str) -> None:
         self._redis: Any = redis  # its stubs serve the blocking client as well, and so say nothing
         self._url = url
-        self._key = batch_key(batch_id, attempt)
+        self._key = batch_key(batch_id, attempt, user)
 
     async def open(self) -> None:
         """Take answers from now on. Opening it again changes nothing."""

@@ -59,6 +59,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     number: int  # from 1
     created_at: float
     queue: str
+    user: str = ""  # the broker's who began it: its answers arrive under this name
     places: tuple[int, ...] | None = None
     timeout_seconds: float | None = None
     memory_bytes: int | None = None

@@ -112,7 +112,7 @@ class Publication:
                 return done
 
     def _message(self, place: int, proof: Proof) -> TaskMessage:
-        batch = BatchPlace(id=self._manifest.id, attempt=self._attempt.number, place=place)
+        batch = BatchPlace(id=self._manifest.id, attempt=self._attempt.number, place=place, user=self._attempt.user)
         return task_message(
             f"{batch.id}.{batch.attempt}.{place}",
             limited(proof.operation, self._attempt),

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from producer.errors import SettingsError
-from producer.settings import Settings, load_settings, without_password
+from producer.keys import batch_key, producer_id, reply_key
+from producer.settings import Settings, load_settings, user_of, without_password
+from workers.settings import WorkerSettings
 
 
 def test_defaults_need_no_file_and_no_environment(tmp_path: Path) -> None:
@@ -56,3 +58,48 @@ def test_replies_need_a_redis_beside_another_broker() -> None:
 def test_passwords_are_not_for_logs() -> None:
     assert without_password("redis://user:secret@host:1/0") == "redis://user:***@host:1/0"
     assert without_password("redis://host:1/0") == "redis://host:1/0"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sentinel://user:secret@one:26379;sentinel://:secret@two:26379/0?master_name=m",
+        "redis://:sec/ret@host:6379/0",  # not percent-encoded, as it should be
+        "redis://:sec@ret@host:6379/0",
+        "redis://host:6379/0?username=fleet&password=secret",
+        "amqp://fleet:sec[ret@host//",
+        "amqps://fleet:sec#ret@one//;amqps://fleet:secret@two//",
+    ],
+)
+def test_no_way_to_write_a_password_shows_it(url: str) -> None:
+    shown = without_password(url)
+
+    assert "sec" not in shown
+    assert "ret" not in shown
+    assert "***" in shown
+
+
+def test_settings_show_no_secrets() -> None:
+    settings = Settings(broker_url="redis://fleet:secret@host", result_url="redis://:secret@host")
+    assert "secret" not in repr(settings)
+    assert "***@host" in repr(settings)
+    worker = WorkerSettings(blob_keys="secret,other")
+    assert "secret" not in repr(worker)
+    assert "secret" not in str(worker.__rich_repr__())
+
+
+def test_an_address_that_is_none_is_refused_without_quoting_it() -> None:
+    with pytest.raises(SettingsError, match="broker_url is no address") as caught:
+        Settings(broker_url="redis://:sec[ret@host")
+
+    assert "sec[ret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_users_keys_begin_with_its_name() -> None:
+    assert user_of("redis://alice:secret@host:1/0") == "alice"
+    assert user_of("sentinel://al%20ice:x@a:1;sentinel://al%20ice:x@b:1/0?master_name=m") == "al ice"
+    assert user_of("redis://host") == user_of("redis://:secret@host") == ""
+    assert reply_key(producer_id("alice", "x")) == "leanfleet:reply:alice:x"
+    assert batch_key("b", 1, "alice") == "leanfleet:batch:alice:b:1"
+    assert batch_key("b", 1) == "leanfleet:batch:b:1"
