@@ -7,11 +7,11 @@ every reader can tell whether it was damaged.
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from producer.errors import BlobCorruptError, InvalidInputError
+from producer.errors import BlobCorruptError, InvalidInputError, StoreError
 from producer.store.backend import Backend, ObjectInfo
 
 __all__ = ["BLOBS", "RECIPES", "AsyncStore", "ObjectInfo", "blob_name"]
@@ -24,6 +24,9 @@ RECIPES = "recipes"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"(?!.*(?:^|/)\.)[A-Za-z0-9._=@+-]+(?:/[A-Za-z0-9._=@+-]+)*")
 _MAX_NAME_LENGTH = 512
+# A conditional write that has not been answered by then may stand behind others of the same name: SeaweedFS lets all
+# but the first wait for some seconds, while it tells at once that the object is there.
+_LOOK_AFTER_SECONDS = 0.5
 
 
 def blob_name(sha256: str, folder: str = BLOBS) -> str:
@@ -79,11 +82,46 @@ class AsyncStore:
         name = blob_name(sha256, folder)
         # A write that is under way outlives a caller who is cancelled: others wait for it too.
         if (task := self._puts.get(name)) is None:
-            task = asyncio.create_task(self._backend.write(name, data, only_new=not replace))
+            writing = self._backend.write(name, data, only_new=False) if replace else self._create_blob(name, data)
+            task = asyncio.create_task(writing)
             self._puts[name] = task
             task.add_done_callback(lambda done: self._forget(name, done))
         await asyncio.shield(task)
         return sha256
+
+    async def _create_blob(self, name: str, data: bytes) -> bool:
+        async def is_there() -> bool:
+            info = await self._backend.info(name)
+            return info is not None and info.size_bytes == len(data)
+
+        return await self._create(name, data, is_there)
+
+    async def _create_named(self, name: str, data: bytes) -> bool:
+        async def is_anothers() -> bool:
+            info = await self._backend.info(name)
+            if info is None:
+                return False
+            # The same bytes may be those that we are just writing.
+            return info.size_bytes != len(data) or await self._backend.read(name) != data
+
+        return await self._create(name, data, is_anothers)
+
+    async def _create(self, name: str, data: bytes, is_lost: Callable[[], Awaitable[bool]]) -> bool:
+        """Write a new object; False as soon as `is_lost` says that it is there already, however slow the write is."""
+        writing = asyncio.create_task(self._backend.write(name, data, only_new=True))
+        try:
+            while not (await asyncio.wait({writing}, timeout=_LOOK_AFTER_SECONDS))[0]:
+                try:
+                    async with asyncio.timeout(_LOOK_AFTER_SECONDS):
+                        if await is_lost():
+                            return False
+                except (StoreError, TimeoutError):
+                    continue  # then the write says what is wrong
+            return writing.result()
+        finally:
+            if not writing.done():
+                writing.cancel()
+                await asyncio.wait({writing})
 
     def _forget(self, name: str, task: asyncio.Task[bool]) -> None:
         del self._puts[name]
@@ -112,7 +150,9 @@ class AsyncStore:
         With `only_new` an object that is there already stays, and of concurrent writers exactly one gets True. A writer
         whose connection broke before the answer came gets True as well when the object holds exactly its bytes.
         """
-        return await self._backend.write(_checked_name(name), data, only_new=only_new)
+        if only_new:
+            return await self._create_named(_checked_name(name), data)
+        return await self._backend.write(_checked_name(name), data, only_new=False)
 
     async def get_named(self, name: str) -> bytes:
         """Raise BlobMissingError when there is no such object."""

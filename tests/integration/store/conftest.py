@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,21 @@ def s3_settings(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture(params=["file", "s3"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncStore]:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "file":
-        settings = Settings(store_url=(tmp_path / "store").as_uri())
-    else:
-        settings = request.getfixturevalue("s3_settings")
+        return Settings(store_url=(tmp_path / "store").as_uri())
+    s3_settings: Settings = request.getfixturevalue("s3_settings")
+    return s3_settings
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[AsyncStore]:
     async with open_store(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+async def machines(settings: Settings) -> AsyncIterator[list[AsyncStore]]:
+    """The same store as 20 machines open it: none knows what another one is writing."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(open_store(settings)) for _ in range(20)]

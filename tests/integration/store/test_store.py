@@ -66,6 +66,22 @@ async def test_a_thousand_concurrent_puts_of_the_same_bytes_are_one_object(store
     assert [info.name async for info in store.list("blobs/")] == [blob_name(hashes[0])]
 
 
+async def test_a_thousand_concurrent_puts_from_many_machines_are_one_object(machines: list[AsyncStore]) -> None:
+    hashes = await asyncio.gather(*(store.put(DATA) for _ in range(1000 // len(machines)) for store in machines))
+    assert len(set(hashes)) == 1
+    assert [info.name async for info in machines[0].list("blobs/")] == [blob_name(hashes[0])]
+    assert await machines[-1].get(hashes[0]) == DATA
+
+
+async def test_of_many_machines_that_write_one_name_exactly_one_wins(machines: list[AsyncStore]) -> None:
+    contents = [f"machine {number}".encode() for number in range(len(machines))]
+    won = await asyncio.gather(
+        *(store.put_named("batches/1", data, only_new=True) for store, data in zip(machines, contents, strict=True))
+    )
+    assert won.count(True) == 1
+    assert await machines[0].get_named("batches/1") == contents[won.index(True)]
+
+
 async def test_of_many_writers_of_one_name_exactly_one_wins(store: AsyncStore) -> None:
     contents = [f"writer {number}".encode() for number in range(16)]
     won = await asyncio.gather(*(store.put_named("batches/1", data, only_new=True) for data in contents))
