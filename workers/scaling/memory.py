@@ -192,6 +192,10 @@ class Memory(msgspec.Struct, kw_only=True):
             }
 
 
+def _middle_seconds(bucket: int) -> float:
+    return (bucket_seconds(bucket - 1) + bucket_seconds(bucket)) / 2
+
+
 def _service(memory: KindMemory) -> Service:
     ended = sum(memory.durations.values())
     tail, seen = 0.0, 0.0
@@ -200,4 +204,9 @@ def _service(memory: KindMemory) -> Service:
         if seen >= TAIL_QUANTILE * ended:
             tail = bucket_seconds(bucket)
             break
-    return Service(completed=memory.completed, busy_seconds=memory.busy_seconds, tail_seconds=tail)
+    return Service(
+        completed=memory.completed,
+        busy_seconds=memory.busy_seconds,
+        tail_seconds=tail,
+        durations={_middle_seconds(bucket): count for bucket, count in memory.durations.items()},
+    )

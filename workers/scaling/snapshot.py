@@ -10,12 +10,14 @@ class Service:
     """How long one kind of operation occupies a slot, as measured on the fleet; old measurements count for less.
 
     `busy_seconds` are all slot-seconds spent on it, operations that still run included, so that long ones are not
-    missing only because they have not ended. `tail_seconds` is the 99th percentile of those that ended.
+    missing only because they have not ended. `tail_seconds` is the 99th percentile of those that ended, `durations`
+    how many of them took how many seconds.
     """
 
     completed: float
     busy_seconds: float
     tail_seconds: float
+    durations: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ services = st.dictionaries(
         completed=st.floats(min_value=0, max_value=1e6),
         busy_seconds=st.floats(min_value=0, max_value=1e6),
         tail_seconds=st.floats(min_value=0, max_value=1000),
+        durations=st.dictionaries(seconds, st.floats(min_value=0, max_value=1e6), max_size=4),
     ),
 )
 
@@ -35,7 +36,8 @@ cohorts = st.lists(
 
 
 @st.composite
-def machines(draw: st.DrawFn, offers: tuple[Offer, ...]) -> tuple[Machine, ...]:
+def machines(draw: st.DrawFn, offers: tuple[Offer, ...], boot_seconds: float) -> tuple[Machine, ...]:
+    """No machine is expected later than one that would be asked for now."""
     found = []
     for number in range(draw(st.integers(0, 12))):
         offer = draw(st.sampled_from(offers))
@@ -48,7 +50,7 @@ def machines(draw: st.DrawFn, offers: tuple[Offer, ...]) -> tuple[Machine, ...]:
                 state=state,
                 slots=offer.slots,
                 in_flight=draw(st.integers(0, offer.slots)) if holds else 0,
-                ready_in_seconds=draw(st.floats(0, 200)) if state is MachineState.BOOTING else 0.0,
+                ready_in_seconds=draw(st.floats(0, boot_seconds)) if state is MachineState.BOOTING else 0.0,
             )
         )
     return tuple(found)
@@ -66,7 +68,8 @@ def snapshots(draw: st.DrawFn, *, idle: bool = False) -> Snapshot:
         )
         for name in draw(st.sampled_from([("a",), ("a", "b"), ("a", "b", "c")]))
     )
-    fleet = draw(machines(offers))
+    boot_seconds = draw(st.floats(min_value=1, max_value=400))
+    fleet = draw(machines(offers, boot_seconds))
     return Snapshot(
         queue=() if idle else draw(cohorts),
         in_flight=sum(machine.in_flight for machine in fleet) + draw(st.integers(0, 50)),
@@ -74,7 +77,7 @@ def snapshots(draw: st.DrawFn, *, idle: bool = False) -> Snapshot:
         arrivals_per_second=tuple(draw(st.lists(st.floats(0, 500), max_size=20))),
         machines=fleet,
         offers=offers,
-        boot_seconds=draw(st.floats(min_value=1, max_value=400)),
+        boot_seconds=boot_seconds,
         preemptions_per_machine_hour=draw(st.floats(0, 5)),
         wants=LONG_IDLE if idle else draw(st.sampled_from([(), LONG_IDLE])),
     )

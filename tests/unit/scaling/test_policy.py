@@ -196,6 +196,36 @@ class TestSizes:
         decision = decide(snapshot(queue=queue(1_000_000), offers=offers), DEFAULTS)
         assert decision.launch == {"cheap": 5, "fair": 10, "dear": 33}
 
+    def test_stragglers_make_large_machines_dear(self) -> None:
+        offers = (
+            Offer(name="large", slots=16, price_per_hour=0.32, quota=1000),
+            Offer(name="small", slots=2, price_per_hour=0.042, quota=1000),
+        )
+        wish = PolicySettings(max_machines=1000)
+        short, heavy = {0.2: 1e6}, {0.2: 1e6, 300.0: 1e4}
+        for durations, chosen in ((short, "large"), (heavy, "small")):
+            services = {"run_code": replace(measured(0.2)["run_code"], durations=durations)}
+            seen = snapshot(queue=queue(100_000), offers=offers, services=services)
+            assert list(decide(seen, wish).launch) == [chosen]
+
+    def test_machines_of_which_there_may_be_too_few_are_asked_for_last(self) -> None:
+        offers = (
+            Offer(name="large", slots=8, price_per_hour=0.4, quota=50),
+            Offer(name="small", slots=2, price_per_hour=0.04, quota=1000),
+        )
+        seen = snapshot(queue=queue(1_000_000), offers=offers)
+        assert decide(seen, PolicySettings(max_machines=300)).launch == {"small": 209}
+        assert decide(seen, PolicySettings(max_machines=60)).launch == {"large": 50, "small": 9}
+
+    def test_a_smaller_machine_is_started_where_the_cheapest_would_find_too_little(self) -> None:
+        offers = (
+            Offer(name="large", slots=64, price_per_hour=0.64, quota=10),
+            Offer(name="small", slots=2, price_per_hour=0.04, quota=10),
+        )
+        # 2,000 s of work on 8 slots that have 240 s before it is late, and 54 s more of it than they carry
+        rest = snapshot(queue=queue(20_000, age_seconds=240), offers=offers, machines=warm(1, in_flight=8))
+        assert decide(rest, DEFAULTS).launch.keys() == {"small"}
+
     def test_an_idle_machine_is_held_for_a_while_before_it_goes(self) -> None:
         lately = (Want(age_seconds=40, machines=3), Want(age_seconds=20, machines=3), Want(age_seconds=10, machines=0))
         assert not decide(snapshot(machines=warm(3), wants=lately), DEFAULTS).drain
