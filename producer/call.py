@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from producer.operation import AnyOperation
+from producer.tracing import Traced, end_call
 
 R = TypeVar("R")
 
@@ -26,6 +27,7 @@ class Call(asyncio.Future[R]):
         "sequence",
         "submitted_at",
         "timer",
+        "traced",
         "tries",
     )
 
@@ -47,6 +49,7 @@ class Call(asyncio.Future[R]):
         self.is_screened = False  # whether it goes out without some of its tactics: see `producer.screening`
         self.is_out = False  # whether the broker may know it, be it that publishing failed half-way
         self.timer: asyncio.TimerHandle | None = None
+        self.traced: Traced | None = None
         self._on_cancel = on_cancel
 
     def cancel(self, msg: Any | None = None) -> bool:
@@ -55,6 +58,22 @@ class Call(asyncio.Future[R]):
         self._on_cancel(self)
         return True
 
+    def trace(self, traced: Traced) -> None:
+        """Have the span end with this call."""
+        self.traced = traced
+        self.add_done_callback(_end_span)
+
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
         return f"<Call {self.id} {self.operation.kind} {self.operation.label!r} {state}>"
+
+
+def _end_span(call: "asyncio.Future[Any]") -> None:
+    if not isinstance(call, Call) or call.traced is None:
+        return
+    if call.cancelled():
+        call.traced.ended("withdrawn")
+    elif (error := call.exception()) is not None:
+        call.traced.ended("error", reason=str(error), is_failure=True)
+    else:
+        end_call(call.traced, call.result())

@@ -62,6 +62,7 @@ from producer.settings import Settings, load_settings, without_password
 from producer.state import StateRef
 from producer.stats import ClientCounters, ClientStats
 from producer.tasklets import stop
+from producer.tracing import begin_call
 from producer.transport import Publisher, ReplyChannel
 
 if TYPE_CHECKING:
@@ -465,6 +466,8 @@ class Client:
             if refusal is not None:
                 self._settle(call, refusal)
                 return call
+        if (traced := begin_call(operation, call.id, self.settings.queue)) is not None:
+            call.trace(traced)
         if deadline_seconds is not None:
             call.timer = self._loop.call_later(deadline_seconds, self._late, call, deadline_seconds)
         self._calls[call.id] = call
@@ -541,7 +544,8 @@ class Client:
         deadline = None if call.timer is None else since + call.timer.when()
         header = CallHeader(reply_to=self.id, enqueued_at=since + call.submitted_at, deadline=deadline)
         operation = sendable(call.operation) if call.is_screened else call.operation
-        return task_message(call.id, operation, header, sent_by=self._origin)
+        trace = None if call.traced is None else call.traced.headers
+        return task_message(call.id, operation, header, sent_by=self._origin, trace=trace)
 
     async def _publish(self, calls: list[Call[Any]]) -> None:
         waiting, messages = [], []

@@ -8,6 +8,7 @@ Celery and kombu themselves write and read.
 import base64
 import os
 import socket
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -61,9 +62,17 @@ def origin() -> str:
 
 
 def task_message(
-    call_id: str, operation: AnyOperation, header: CallHeader, *, sent_by: str, label: str = ""
+    call_id: str,
+    operation: AnyOperation,
+    header: CallHeader,
+    *,
+    sent_by: str,
+    label: str = "",
+    trace: Mapping[str, str] | None = None,
 ) -> TaskMessage:
     """The protocol 2 message that asks for `operation`; monitors show `label`, else the operation's own.
+
+    `trace` are headers that carry a trace context: see `producer.tracing`.
 
     Raises:
         UnicodeEncodeError: a text holds lone surrogates; `Operation.checked` refuses those.
@@ -94,6 +103,7 @@ def task_message(
             "stamped_headers": None,
             "stamps": {},
             HEADER: header,
+            **(trace or {}),
         },
         body=_encoder.encode([[], arguments, embed]),
     )

@@ -4,7 +4,7 @@ from celery import Celery
 from celery.signals import after_setup_logger
 
 from tasks.config import celery_config
-from tasks.logs import quiet_each_task
+from tasks.logs import dress_handlers, quiet_each_task
 
 app = Celery(
     "leanfleet",
@@ -16,3 +16,4 @@ app.add_defaults(celery_config)
 app.steps["worker"].add("tasks.lifecycle:Operations")
 app.steps["consumer"].add("tasks.redelivery.heartbeat:Heartbeat")
 after_setup_logger.connect(quiet_each_task)
+after_setup_logger.connect(dress_handlers)

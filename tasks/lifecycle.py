@@ -18,6 +18,7 @@ from celery.worker import state as celery_state
 from producer.errors import BrokerUnavailableError, LeanFleetError
 from producer.quorum import SCHEMES as AMQP_SCHEMES
 from producer.settings import load_section, load_settings
+from producer.tracing import set_up
 from tasks.metrics import MetricsServer
 from tasks.redelivery.drain import Drain
 from tasks.redelivery.quorum import QuorumChannel
@@ -59,6 +60,7 @@ class Operations(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         try:
             _check_pool(worker)
+            set_up("leanfleet-worker")
             _check_requirements()
             self._redelivery = load_section("redelivery", RedeliverySettings)
             self._runtime = _open_runtime(self._redelivery)

@@ -7,6 +7,7 @@ closed; granting and taking back never wait, so that no cancellation can fall be
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import logging
 import math
@@ -925,7 +926,8 @@ class AsyncLeanREPLPool:
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         """Run something in the background; it is held, and `close` waits for it."""
-        task = asyncio.get_running_loop().create_task(work)
+        # In a context of its own: what the pool does for itself is not logged as part of whichever operation led to it.
+        task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
 

@@ -3,7 +3,7 @@
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from producer.batch.manifest import Attempt, Manifest, Proof
 from producer.envelope import BatchPlace, CallHeader, TaskMessage, origin, task_message
 from producer.errors import BrokerUnavailableError
 from producer.operation import VerifyProof, first_line
+from producer.tracing import publishing
 from producer.transport import Publisher
 
 T = TypeVar("T")
@@ -68,6 +69,10 @@ class Publication:
         Raises:
             BrokerUnavailableError: it was away for too long. Running again goes on from there.
         """
+        with publishing(self._manifest.id, self._attempt.number, self._attempt.queue) as trace:
+            await self._run(on_progress, trace)
+
+    async def _run(self, on_progress: OnProgress | None, trace: Mapping[str, str]) -> None:
         async with self._mailbox.publishing() as lock:
             if lock is None:
                 _logger.info("batch %s is being published by another process", self._manifest.id)
@@ -76,7 +81,7 @@ class Publication:
             proofs = self._archive.proofs(self._manifest, itertools.islice(self._places, published, None))
             messages: list[TaskMessage] = []
             async for place, proof in proofs:
-                messages.append(self._message(place, proof))
+                messages.append(self._message(place, proof, trace))
                 if len(messages) < CHUNK and published + len(messages) < len(self._places):
                     continue
                 await self._persistently(self._publish_all(messages))
@@ -111,7 +116,7 @@ class Publication:
                 outage.over()
                 return done
 
-    def _message(self, place: int, proof: Proof) -> TaskMessage:
+    def _message(self, place: int, proof: Proof, trace: Mapping[str, str]) -> TaskMessage:
         batch = BatchPlace(id=self._manifest.id, attempt=self._attempt.number, place=place, user=self._attempt.user)
         return task_message(
             f"{batch.id}.{batch.attempt}.{place}",
@@ -119,4 +124,5 @@ class Publication:
             CallHeader(batch=batch, enqueued_at=time.time()),
             sent_by=self._sent_by,
             label=first_line(proof.id),
+            trace=trace,
         )

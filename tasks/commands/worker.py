@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from producer.settings import PREFIX, load_section
+from producer.commands.options import LogFormat
+from producer.settings import PREFIX, load_section, load_settings
 
 DEFAULT_CONCURRENCY_HELP = "REPLs that work at the same time; else as the settings say, or one for each core."
 
@@ -17,6 +18,7 @@ def worker(
     name: Annotated[str | None, typer.Option(help="Name in logs and in Flower; made up where it is not given.")] = None,
     events: Annotated[bool, typer.Option(help="Tell Flower of each operation; costs half a millisecond each.")] = False,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    log_format: LogFormat = None,
 ) -> None:
     """Take operations from the broker and run them, until SIGTERM or Ctrl-C.
 
@@ -27,13 +29,17 @@ def worker(
     """
     if repls is not None:
         os.environ[f"{PREFIX}WORKER_SIZE"] = str(repls)
+    if log_format is not None:
+        os.environ[f"{PREFIX}LOG_FORMAT"] = log_format
+    # Celery's banner is no line of JSON.
+    quiet = ["--quiet"] if load_settings().log_format == "json" else []
     # Celery takes a moment to load, which --help need not wait for.
     from tasks.celery import app  # noqa: PLC0415
     from tasks.commandline import run_celery  # noqa: PLC0415
     from tasks.reporting import MachineSettings  # noqa: PLC0415
 
     app.conf.broker_url  # noqa: B018 - settings that are wrong are found here, and said in one line
-    arguments = ["worker", "--pool=threads", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
+    arguments = [*quiet, "worker", "--pool=threads", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
     # A name that is used twice confuses Flower, and on RabbitMQ ends the second worker.
     machine = load_section("machine", MachineSettings).name
     arguments.append(f"--hostname={name or 'worker-' + secrets.token_hex(4)}@{machine.replace('%', '%%')}")

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from producer.commands.options import LogFormat
 from producer.errors import SettingsError
+from producer.logs import log_to_stderr
 from producer.settings import load_settings
 
 
@@ -16,6 +18,7 @@ def autoscale(
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="Decide once and exit.")] = False,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    log_format: LogFormat = None,
 ) -> None:
     """Size the fleet by what is in the queue, until SIGTERM or Ctrl-C.
 
@@ -27,9 +30,9 @@ def autoscale(
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise SettingsError(f"--log-level must be DEBUG, INFO, WARNING or ERROR, not {log_level}")
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("botocore").setLevel(max(level, logging.INFO))
     settings = load_settings()
+    log_to_stderr(level, log_format or settings.log_format)
+    logging.getLogger("botocore").setLevel(max(level, logging.INFO))
     if not settings.broker_url:
         raise SettingsError("no broker is configured: set LEANFLEET_BROKER_URL")
     # boto3 and kombu take a moment to load, which other commands and --help need not wait for.

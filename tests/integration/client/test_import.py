@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAVY = {"celery", "kombu", "redis", "boto3", "botocore", "obstore", "rich", "typer", "psutil", "workers", "tasks"}
+HEAVY = {"celery", "kombu", "redis", "boto3", "botocore", "obstore", "rich", "typer", "psutil", "workers", "tasks", "opentelemetry"}
 
 
 def run(code: str, *, directory: Path, python: Path = Path(sys.executable), **environ: str) -> str:
