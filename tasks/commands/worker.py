@@ -1,5 +1,6 @@
 """`leanfleet worker`: Celery's worker with the flags that fit this app."""
 
+import logging
 import os
 import secrets
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from producer.commands.options import LogFormat
+from producer.logs import log_to_stderr
 from producer.settings import PREFIX, load_section, load_settings
 
 DEFAULT_CONCURRENCY_HELP = "REPLs that work at the same time; else as the settings say, or one for each core."
@@ -31,8 +33,12 @@ def worker(
         os.environ[f"{PREFIX}WORKER_SIZE"] = str(repls)
     if log_format is not None:
         os.environ[f"{PREFIX}LOG_FORMAT"] = log_format
-    # Celery's banner is no line of JSON.
-    quiet = ["--quiet"] if load_settings().log_format == "json" else []
+    is_json = load_settings().log_format == "json"
+    if is_json:
+        # What is said before Celery sets up its log, warnings among it; Celery then takes over.
+        log_to_stderr(logging.WARNING, "json")
+        logging.captureWarnings(capture=True)
+    quiet = ["--quiet"] if is_json else []  # its banner is no line of JSON
     # Celery takes a moment to load, which --help need not wait for.
     from tasks.celery import app  # noqa: PLC0415
     from tasks.commandline import run_celery  # noqa: PLC0415
