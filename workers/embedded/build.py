@@ -214,3 +214,7 @@ def build_order(source: Path) -> list[str]:
             )
         order += ready
     return order
+
+
+if __name__ == "__main__":  # as the images of machines and containers are made
+    print(ensure_core().lean_path)  # noqa: T201

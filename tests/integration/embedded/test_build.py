@@ -2,12 +2,14 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from workers.embedded import build
-from workers.embedded.build import CorePaths, ensure_core
+from workers.embedded.build import CorePaths, ensure_core, is_intact
 from workers.embedded.errors import CoreBuildError
 
 
@@ -26,6 +28,15 @@ def test_two_builders_at_once_share_one_build_and_damage_is_repaired(tmp_path: P
     os.truncate(olean, len(whole) // 2)
     assert ensure_core(cache_folder=tmp_path) == first
     assert olean.read_bytes() == whole
+
+
+def test_a_machine_image_is_made_with_the_core_in_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    made = subprocess.run(
+        (sys.executable, "-m", "workers.embedded.build"), env=environment, check=True, capture_output=True, text=True
+    )
+    assert Path(made.stdout.strip()).is_relative_to(tmp_path)
+    assert is_intact(Path(made.stdout.strip()))
 
 
 def _ensure(folder: Path) -> CorePaths:
