@@ -1,6 +1,7 @@
 """Brings the answers of one attempt together: those in the store, and those that still wait on the broker."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,12 +12,14 @@ from producer.batch.manifest import Attempt, Closing, Ending
 from producer.batch.record import Record, record_of
 from producer.batch.snapshot import AttemptView, state_of
 from producer.errors import StoreError
+from producer.tasklets import together
 
 # Answers are moved in segments, which are objects in a bucket: neither one for each answer nor a hundred thousand at
 # once. What is fewer waits, and costs the broker little.
 MIN_SEGMENT = 1000
 SEGMENTS = 50  # about so many for each attempt
 SAVE_SECONDS = 60.0  # a watcher saves at least as often
+_READS_AT_ONCE = 3
 
 
 class Collector:
@@ -84,9 +87,13 @@ class Collector:
 
     async def _judge(self, places: frozenset[int]) -> None:
         ordered = sorted(places)
-        for start in range(0, len(ordered), CHUNK):
-            answers = await self._mailbox.read(ordered[start : start + CHUNK])
-            self._unsaved.update(await asyncio.to_thread(self._records, answers))
+        chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
+        # The server looks for the next ones while these are judged.
+        await together([functools.partial(self._judge_some, chunk) for chunk in chunks], at_once=_READS_AT_ONCE)
+
+    async def _judge_some(self, places: Sequence[int]) -> None:
+        answers = await self._mailbox.read(places)
+        self._unsaved.update(await asyncio.to_thread(self._records, answers))
 
     def _records(self, answers: dict[int, bytes]) -> dict[int, Record]:
         number = self._attempt.number

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 from redis.asyncio import Redis
 
 from producer.connection import broker_errors
@@ -21,6 +22,9 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 return 1
 """
+# KEYS answers; ARGV places, as one argument: a thousand take the client five times as long to write.
+_READ = "return redis.call('HMGET', KEYS[1], unpack(cmsgpack.unpack(ARGV[1])))"
+_REMOVE = "return redis.call('HDEL', KEYS[1], unpack(cmsgpack.unpack(ARGV[1])))"
 # KEYS lock; ARGV token, seconds.
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('EXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
@@ -75,7 +79,7 @@ class Mailbox:
         found: dict[int, bytes] = {}
         for some in _chunks(places):
             with broker_errors(self._url):
-                answers = await self._redis.hmget(self._key, [str(place) for place in some])
+                answers = await self._redis.eval(_READ, 1, self._key, _packed(some))
             found.update((place, answer) for place, answer in zip(some, answers, strict=True) if answer is not None)
         return found
 
@@ -83,7 +87,7 @@ class Mailbox:
         """Free the server of answers that are in the store."""
         for some in _chunks(places):
             with broker_errors(self._url):
-                await self._redis.hdel(self._key, *[str(place) for place in some])
+                await self._redis.eval(_REMOVE, 1, self._key, _packed(some))
 
     async def close(self) -> None:
         """Take no more answers and forget those that are here: workers then drop what they have not begun."""
@@ -109,6 +113,10 @@ class Mailbox:
         finally:
             with broker_errors(self._url):
                 await self._redis.eval(_RELEASE, 1, key, token)
+
+
+def _packed(places: list[int]) -> bytes:
+    return msgspec.msgpack.encode(places)
 
 
 def _chunks(places: Iterable[int]) -> Iterable[list[int]]:

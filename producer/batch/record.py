@@ -1,7 +1,5 @@
 """What a batch keeps of an answer."""
 
-from collections.abc import Sequence
-
 import msgspec
 from msgspec.structs import replace
 
@@ -77,6 +75,6 @@ def _shortened(message: Message) -> Message:
     return replace(message, data=message.data[: MAX_MESSAGE_CHARACTERS - 1] + "…")
 
 
-def effective(records: Sequence[Record]) -> Record | None:
-    """What counts of a proof's records, given in the attempts' order: the last settled one, else the last."""
-    return next((record for record in reversed(records) if record.is_settled), records[-1] if records else None)
+def effective(before: Record | None, record: Record) -> Record:
+    """What counts of a proof when an attempt brought `record` after `before`: the last settled one, else the last."""
+    return before if before is not None and before.is_settled and not record.is_settled else record

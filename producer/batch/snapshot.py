@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from producer.batch.manifest import Attempt, Ending, Manifest
@@ -63,8 +64,9 @@ class Snapshot(NamedTuple):
 
     def results(self) -> dict[int, Record]:
         """What counts, by place; without those that never had an answer."""
-        found: dict[int, list[Record]] = {}
-        for view in self.attempts:
+        first, *later = self.attempts
+        found = dict(first.records)
+        for view in later:
             for place, record in view.records.items():
-                found.setdefault(place, []).append(record)
-        return {place: counted for place in sorted(found) if (counted := effective(found[place])) is not None}
+                found[place] = effective(found.get(place), record)
+        return dict(sorted(found.items(), key=itemgetter(0)))

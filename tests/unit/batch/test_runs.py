@@ -47,10 +47,12 @@ FIRST = {0: Outcome.OK, 1: Outcome.LEAN_ERROR, 2: Outcome.TIMEOUT, 3: Outcome.RE
 
 def test_the_last_settled_answer_counts_else_the_last() -> None:
     ok, late, dead = record(0, Outcome.OK), record(0, Outcome.TIMEOUT, 2), record(0, Outcome.REPL_DIED, 3)
-    assert effective([ok, late]) is ok
-    assert effective([late, dead]) is dead
-    assert effective([late, ok, dead]) is ok
-    assert effective([]) is None
+    wrong = record(0, Outcome.LEAN_ERROR, 4)
+    assert effective(None, late) is late
+    assert effective(ok, late) is ok
+    assert effective(late, dead) is dead
+    assert effective(late, ok) is ok
+    assert effective(ok, wrong) is wrong
 
 
 def test_a_rerun_takes_what_is_not_settled() -> None:
