@@ -9,6 +9,9 @@ from producer.judgement import Judgement, Strength, Verdict
 from producer.outcome import Outcome
 from producer.state import StateRef
 
+# The status of a proof that Lean calls finished, in the community REPL's word for it.
+PROOF_COMPLETED = "Completed"
+
 
 class Position(msgspec.Struct, frozen=True):
     """Line from 1, column from 0, as Lean counts them; they are those of the submitted text."""
@@ -88,7 +91,9 @@ class TacticResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     outcome: Outcome
     reason: str = ""
     goals: tuple[str, ...] = ()
-    proof_status: str = ""  # in the REPL's words: "Completed", "Incomplete: open goals remain", …
+    # In the REPL's words: "Completed", "Incomplete: open goals remain", … Before v4.19 it has none; where no goals are
+    # left, the worker then says one.
+    proof_status: str = ""
     messages: tuple[Message, ...] = ()
     sorries: tuple[Sorry, ...] = ()
     lean_seconds: float = 0.0
@@ -101,7 +106,7 @@ class TacticResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     @property
     def is_complete(self) -> bool:
         """Whether Lean calls the proof finished. A claim, not a verdict: only a check of the whole text is one."""
-        return self.proof_status == "Completed"
+        return self.proof_status == PROOF_COMPLETED
 
 
 class RunTacticsResult(Result, frozen=True, kw_only=True, omit_defaults=True, tag="run_tactics"):

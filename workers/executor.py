@@ -181,7 +181,7 @@ class Executor:
             self._blobs,
             self._costs,
             self.counts,
-            loads_onto_commands=get_adapter(pool.project.adapter).loads_onto_commands,
+            adapter=get_adapter(pool.project.adapter),
         )
         self._unpicklable: LRU[str, str] = LRU(_REMEMBERED_UNPICKLABLE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -330,7 +330,8 @@ class Executor:
             self._costs.add_step(step, leads_to, seconds)
             if seconds > self._settings.export_after_seconds and response.goals:
                 work.exports.append(_Export(leads_to, work.recipe.depth + 1, after))
-        return tactic_result(response, lean_seconds=seconds)
+        before = (step.tactic for step in work.recipe.steps if isinstance(step, TacticStep))
+        return tactic_result(response, lean_seconds=seconds, tactics=(*before, tactic))
 
     async def _import_state(self, operation: ImportState) -> ImportStateResult:
         work = await self._work(operation.state, operation)

@@ -5,6 +5,9 @@ instead of a reply, and by ending. An elaboration error in a tactic can be an or
 goals left.
 """
 
+import re
+from collections.abc import Iterable
+
 from producer.errors import (
     HeaderError,
     InvalidInputError,
@@ -14,10 +17,11 @@ from producer.errors import (
     StoreError,
 )
 from producer.outcome import Outcome
-from producer.result import Message, Sorry, TacticResult
+from producer.result import PROOF_COMPLETED, Message, Sorry, TacticResult
 from workers.protocol import responses
 from workers.protocol.responses import CommandResponse, ErrorResponse, TacticResponse
 
+_SORRY = re.compile(r"\b(sorry|admit)\b")
 _LEAN_ERROR = "Lean error:\n"
 _MAX_REASON = 4000  # characters; enough for a stack of errors, too little to clog a queue
 
@@ -63,7 +67,10 @@ def tactic_failure(response: TacticResponse | ErrorResponse) -> str:
     return ""
 
 
-def tactic_result(response: TacticResponse | ErrorResponse, *, lean_seconds: float) -> TacticResult:
+def tactic_result(
+    response: TacticResponse | ErrorResponse, *, lean_seconds: float, tactics: Iterable[str] = ()
+) -> TacticResult:
+    """What became of a tactic; `tactics` are all that the proof consists of so far, this one included."""
     reason = tactic_failure(response)
     if isinstance(response, ErrorResponse):
         return TacticResult(outcome=Outcome.LEAN_ERROR, reason=reason, lean_seconds=lean_seconds)
@@ -71,11 +78,20 @@ def tactic_result(response: TacticResponse | ErrorResponse, *, lean_seconds: flo
         outcome=Outcome.LEAN_ERROR if reason else Outcome.OK,
         reason=reason,
         goals=response.goals,
-        proof_status=response.proof_status,
+        proof_status=response.proof_status or _unsaid_status(response, reason, tactics),
         messages=messages(response.messages),
         sorries=sorries(response.sorries),
         lean_seconds=lean_seconds,
     )
+
+
+def _unsaid_status(response: TacticResponse, reason: str, tactics: Iterable[str]) -> str:
+    """The status where the REPL says none (before v4.19): of a proof without goals it depends on what is in it."""
+    if reason or response.goals:
+        return ""
+    if response.sorries or any(_SORRY.search(tactic) for tactic in tactics):
+        return "Incomplete: contains sorry"
+    return PROOF_COMPLETED
 
 
 def failure_outcome(error: LeanFleetError) -> tuple[Outcome, str]:

@@ -6,11 +6,12 @@ project's own sources are not part of it; a project that is imported from must b
 
 import hashlib
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from workers.protocol import get_adapter
 from workers.settings import WorkerSettings
 
 _IMAGE_SECONDS = 60.0
+# The community REPL flushes its replies since v4.10 (its pull request 49). Before, the C library keeps them for itself
+# while the output is a pipe, unless somebody tells it not to.
+_FLUSHES_SINCE = 10
+_LINE_BUFFERED = ("stdbuf", "-oL")
+_TOOLCHAIN = re.compile(r"v4\.(\d+)\.")
 # What decides which modules an import finds, and what is in them.
 _PROJECT_FILES = ("lean-toolchain", "lake-manifest.json", "lakefile.toml", "lakefile.lean")
 
@@ -78,11 +84,36 @@ def repl_project(command: list[str], directory: Path | None, *, adapter: str = "
     words = {word: _file_hash(directory / word) for word in command if (directory / word).is_file()}
     files = {name: _file_hash(directory / name) for name in _PROJECT_FILES if (directory / name).is_file()}
     return LeanProject(
-        command=tuple(command),
+        command=line_buffered(command) if adapter == "community" and not _flushes(directory) else tuple(command),
         directory=directory,
         adapter=adapter,
         fingerprint=fingerprint({"adapter": adapter, "command": words or {"name": command[-1]}, "project": files}),
     )
+
+
+def _flushes(directory: Path) -> bool:
+    """Whether the REPL of the project's toolchain sends replies as it has them. Where none is named, it does."""
+    try:
+        named = _TOOLCHAIN.search((directory / "lean-toolchain").read_text("utf-8", "replace"))
+    except OSError:
+        return True
+    return named is None or int(named[1]) >= _FLUSHES_SINCE
+
+
+def line_buffered(command: Sequence[str]) -> tuple[str, ...]:
+    """The command of a REPL that does not flush, so that its replies arrive when their lines end.
+
+    Raises:
+        SettingsError: the program that can do it is not installed.
+    """
+    if command[0].rpartition("/")[2] == _LINE_BUFFERED[0]:
+        return tuple(command)
+    if shutil.which(_LINE_BUFFERED[0]) is None:
+        raise SettingsError(
+            "the REPL of Lean before v4.10 keeps its replies in a buffer, and `stdbuf` is not here to change that: "
+            "install GNU coreutils, or move the project to v4.10 or newer"
+        )
+    return (*_LINE_BUFFERED, *command)
 
 
 def embedded_project() -> LeanProject:

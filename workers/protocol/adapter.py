@@ -20,6 +20,8 @@ class Adapter(Protocol):
     # Whether a proof state's pickle can be loaded onto an environment in which commands were run. The community REPL
     # declares the session's constants once more, which Lean refuses where they exist, and ends.
     loads_onto_commands: bool
+    # Whether the reply to loading a proof state holds its goals.
+    tells_loaded_goals: bool
     # Whether constants can be exported as data, and judged by the kernel of another process.
     audits_constants: bool
 

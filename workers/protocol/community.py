@@ -1,7 +1,7 @@
-"""The protocol of leanprover-community/repl, v4.10 to v4.33: a line of JSON, a blank line; JSON back, a blank line.
+"""The protocol of leanprover-community/repl, v4.9 to v4.33: a line of JSON, a blank line; JSON back, a blank line.
 
-v4.9 buffers its replies when its output is a pipe, so that they never arrive; it is not supported. Fields that a
-version does not know are ignored by it, and fields that came later are optional here.
+Fields that a version does not know are ignored by it, and fields that came later are optional here. v4.9 leaves its
+replies in a buffer when its output is a pipe: `workers.project` runs it so that they arrive.
 """
 
 from collections.abc import Callable
@@ -83,6 +83,7 @@ class CommunityAdapter:
     fields: ClassVar[Fields] = _FIELDS
     decoders: ClassVar[Decoders] = _DECODERS
     loads_onto_commands = False
+    tells_loaded_goals = True
     audits_constants = False
 
     def framer(self, max_bytes: int) -> Framer:

@@ -159,6 +159,7 @@ class LineFramer:
 class PantographAdapter:
     name = "pantograph"
     loads_onto_commands = False
+    tells_loaded_goals = False
     audits_constants = False
 
     def framer(self, max_bytes: int) -> Framer:
@@ -195,13 +196,10 @@ def _asked(request: Request[Any]) -> tuple[str, dict[str, object]]:  # noqa: PLR
         InvalidInputError: Pantograph cannot be asked that.
     """
     match request:
-        case Command(code=""):
+        case Command(code="", environment=None):
             return "options.set", {"printJsonPretty": False, "printExprPretty": True, "automaticMode": True}
         case Command(code=code, environment=environment):
-            if environment not in (None, _ENVIRONMENT):
-                raise InvalidInputError(
-                    "Pantograph keeps no environment after commands: send definitions together with what uses them"
-                )
+            _check_environment(environment)
             return "frontend.process", {"file": code, "readHeader": False, "inheritEnv": False, "sorrys": True}
         case Tactic(tactic=tactic, proof_state=number):
             return "goal.tactic", {"stateId": number, "tactic": tactic}
@@ -209,14 +207,23 @@ def _asked(request: Request[Any]) -> tuple[str, dict[str, object]]:  # noqa: PLR
             return "goal.start", {"expr": expression}
         case PickleProofState(proof_state=number, path=path):
             return "goal.save", {"id": number, "path": str(path)}
-        case UnpickleProofState(path=path):
+        case UnpickleProofState(path=path, environment=environment):
+            _check_environment(environment)
             return "goal.load", {"path": str(path)}
-        case PickleEnvironment(path=path):
+        case PickleEnvironment(environment=environment, path=path):
+            _check_environment(environment)
             return "env.save", {"path": str(path)}
         case UnpickleEnvironment(path=path):
             return "env.load", {"path": str(path)}
         case _:
             raise InvalidInputError(f"Pantograph has no {type(request).__name__}")
+
+
+def _check_environment(number: int | None) -> None:
+    if number not in (None, _ENVIRONMENT):
+        raise InvalidInputError(
+            "Pantograph keeps no environment after commands: send definitions together with what uses them"
+        )
 
 
 def _answer(request: Request[Any], reply: _Reply) -> Response:

@@ -22,6 +22,7 @@ from producer.state import BlobRef, CommandStep, SorryStep, Step, TacticStep, ne
 from workers.lru import LRU
 from workers.outcomes import LostStateError, RestoringError, soft_error, tactic_failure
 from workers.pool import Handle, WarmREPL
+from workers.protocol.adapter import Adapter
 from workers.protocol.requests import Command, Tactic, UnpickleProofState
 from workers.protocol.responses import CommandResponse, ErrorResponse, TacticResponse
 from workers.states.blobs import BlobRefusedError, Blobs
@@ -70,9 +71,9 @@ class BlobKilledError(Exception):
 class Restorer:
     """One for all REPLs of a worker. `counts` holds how states were restored and why blobs were of no use."""
 
-    def __init__(self, blobs: Blobs, costs: Costs, counts: "Counter[str]", *, loads_onto_commands: bool = True) -> None:
-        """`loads_onto_commands`: see `workers.protocol.adapter.Adapter`."""
-        self._loads_onto_commands = loads_onto_commands
+    def __init__(self, blobs: Blobs, costs: Costs, counts: "Counter[str]", *, adapter: Adapter) -> None:
+        """`adapter` is that of the REPLs that will be handed in."""
+        self._adapter = adapter
         self._blobs = blobs
         self._costs = costs
         self._counts = counts
@@ -114,7 +115,7 @@ class Restorer:
     # Blobs
 
     def _usable(self, recipe: Recipe, blobs: Sequence[BlobRef]) -> list[BlobRef]:
-        if not self._blobs.can_load or (recipe.base_depth > 0 and not self._loads_onto_commands):
+        if not self._blobs.can_load or (recipe.base_depth > 0 and not self._adapter.loads_onto_commands):
             return []
         return [
             blob
@@ -166,7 +167,7 @@ class Restorer:
             self._fall_back(blob, state_id, "rejected", response.message)
             return None
         self._costs.add_load(time.monotonic() - started)
-        handle = self.remember(repl, state_id, response)
+        handle = self.remember(repl, state_id, response, tells_goals=self._adapter.tells_loaded_goals)
         return await self._run(repl, recipe, blob.steps, recipe.depth, limits, first=handle)
 
     def _fall_back(self, blob: BlobRef, state_id: str, reason: str, details: str) -> None:
@@ -238,13 +239,15 @@ class Restorer:
             raise RestoringError(f"it failed: {reason}")
         return _Holes(self.remember(repl, leads_to, response), self.sorry_handles(response))
 
-    def remember(self, repl: WarmREPL, state_id: str, response: CommandResponse | TacticResponse) -> Handle:
+    def remember(
+        self, repl: WarmREPL, state_id: str, response: CommandResponse | TacticResponse, *, tells_goals: bool = True
+    ) -> Handle:
         """Note the state that a reply speaks of, and those of its sorries, as being in this process."""
         if isinstance(response, CommandResponse):
             handle = Handle("environment", response.environment)
         else:
             handle = Handle("proof_state", response.proof_state)
-            if response.goals or response.proof_status:  # Pantograph loads a state without a word about its goals
+            if tells_goals:
                 self._goals[state_id] = response.goals
         for index, sorry in enumerate(response.sorries):
             if sorry.proof_state is not None:

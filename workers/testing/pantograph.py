@@ -1,12 +1,13 @@
 """A small program that speaks Pantograph's protocol and knows no Lean: its proofs are lists of goals.
 
 `goal.start` and each `sorry` in a text make a state with one goal. Tactics: `split` makes two of the first goal, `done`
-closes it, `sorry` closes it with a sorry, `skip` does nothing, `bad` does not parse, anything else fails. `%exit` in a
-tactic ends the process. States are saved as JSON.
+and `rfl` close it, `sorry` closes it with a sorry, `skip` does nothing, `bad` does not parse, anything else fails.
+`%exit` as a tactic ends the process, `%hang` in a text is never answered. States are saved as JSON.
 """
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Peer:
         match payload["tactic"]:
             case "split":
                 goals = [f"{first}.left", f"{first}.right", *rest]
-            case "done" | "sorry" as tactic:
+            case "done" | "rfl" | "sorry" as tactic:
                 goals, has_sorry = rest, tactic == "sorry"
             case "skip":
                 goals = [first, *rest]
@@ -101,6 +102,8 @@ class Peer:
 
     def frontend_process(self, payload: Json) -> Json:
         code = payload["file"]
+        if "%hang" in code:
+            time.sleep(3600)
         unit: Json = {"boundary": [0, len(code.encode())], "messages": []}
         if "error" in code:
             unit["messages"].append(self.message("unknown identifier 'error'"))
@@ -112,21 +115,7 @@ class Peer:
 
     @staticmethod
     def goal(text: str) -> Json:
-        return {
-            "name": "_uniq.2",
-            "fragment": "tactic",
-            "target": {"pp": text},
-            "vars": [
-                {"name": "_uniq.3", "userName": "h", "isInaccessible": False, "type": {"pp": "True"}},
-                {
-                    "name": "_uniq.4",
-                    "userName": "n",
-                    "isInaccessible": True,
-                    "type": {"pp": "Nat"},
-                    "value": {"pp": "0"},
-                },
-            ],
-        }
+        return {"name": "_uniq.2", "fragment": "tactic", "target": {"pp": text}, "vars": []}
 
     @staticmethod
     def message(text: str, severity: str = "error") -> Json:

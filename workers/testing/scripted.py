@@ -24,10 +24,12 @@ In a command or tactic each `sorry` is a hole, a line `error …` is an error of
     %environ          answer with the process's environment variables as a message
 
 Options: `--import-seconds S` (each import takes that long), `--fail-starts FILE` (while FILE exists it dies at its
-start). Headers may import `Init`, `Std`, `Lean`, `Mathlib`, `Aesop` and what is below them. Modules whose names begin
-with `Hang` or `Die` do so when imported; others are unknown.
+start), `--version 4.N` (as that release of the community REPL: before 4.10 its replies stay in the C library's buffer,
+before 4.19 nothing is said of a proof's status). Headers may import `Init`, `Std`, `Lean`, `Mathlib`, `Aesop` and what
+is below them. Modules whose names begin with `Hang` or `Die` do so when imported; others are unknown.
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -39,6 +41,10 @@ from typing import Any
 
 Json = dict[str, Any]
 
+# The minor versions since which the community REPL does so.
+_FLUSHES = 10
+_TELLS_PROOF_STATUS = 19
+
 _MODULES = ("Init", "Std", "Lean", "Mathlib", "Aesop")
 
 
@@ -46,6 +52,7 @@ class Scripted:
     def __init__(self, arguments: list[str]) -> None:
         options = dict(zip(arguments[::2], arguments[1::2], strict=True))
         self.import_seconds = float(options.get("--import-seconds", "0"))
+        self.minor = int(options.get("--version", "4.33").partition(".")[2])
         self.environments: list[str] = []  # the commands that led to each
         self.proof_states: list[list[str]] = []  # the goals of each
         self.ballast: list[bytearray] = []
@@ -76,6 +83,10 @@ class Scripted:
 
     def write(self, text: str) -> None:
         data = text.encode() + b"\n\n"
+        if self.minor < _FLUSHES:
+            c_library = ctypes.CDLL(None)
+            c_library.fwrite(data, 1, len(data), ctypes.c_void_p.in_dll(c_library, "stdout"))
+            return
         step = self.chunk or len(data)
         for start in range(0, len(data), step):
             sys.stdout.buffer.write(data[start : start + step])
@@ -204,7 +215,9 @@ class Scripted:
 
     def proof_state(self, goals: list[str], messages: list[Json] | None = None, status: str = "") -> Json:
         status = status or ("Incomplete: open goals remain" if goals else "Completed")
-        reply: Json = {"proofState": self.new_proof_state(goals), "goals": goals, "proofStatus": status}
+        reply: Json = {"proofState": self.new_proof_state(goals), "goals": goals}
+        if self.minor >= _TELLS_PROOF_STATUS:
+            reply["proofStatus"] = status
         if messages:
             reply["messages"] = messages
         return reply

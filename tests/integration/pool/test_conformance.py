@@ -1,7 +1,7 @@
 """What every REPL must do behind its adapter.
 
-The scripted one proves nothing about Lean; that it agrees with a real Lean here makes it fit to stand in for one
-elsewhere.
+The scripted ones prove nothing about Lean; that one agrees with a real Lean here makes it fit to stand in for one
+elsewhere. What a protocol cannot do is refused in words, before anything is sent.
 """
 
 from collections.abc import AsyncIterator
@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from producer.errors import ReplDiedError, ReplTimeoutError
+from producer.errors import HeaderError, InvalidInputError, ReplDiedError, ReplTimeoutError
 from tests.integration.pool.processes import LONG_SECONDS, SOON_SECONDS, exists, start
+from workers.outcomes import tactic_result
 from workers.process import AsyncLeanREPLProcess
 from workers.project import LeanProject
 from workers.protocol import get_adapter
+from workers.protocol.pantograph import StartGoal
 from workers.protocol.requests import (
     Command,
     PickleEnvironment,
@@ -27,8 +29,9 @@ from workers.protocol.requests import (
     UnpickleProofState,
 )
 from workers.protocol.responses import CommandResponse, ErrorResponse, TacticResponse
+from workers.testing.project import scripted_pantograph, scripted_project
 
-ENDLESS = {"community": "%hang", "embedded": "example : True := by\n  repeat (first | skip)"}
+ENDLESS = {"community": "%hang", "pantograph": "%hang", "embedded": "example : True := by\n  repeat (first | skip)"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,11 @@ class Repl:
     process: AsyncLeanREPLProcess
     project: LeanProject
     environment: int
+
+    @property
+    def keeps_environments(self) -> bool:
+        """Whether commands lead to an environment that one can go on from."""
+        return self.project.adapter != "pantograph"
 
     async def command(self, code: str, environment: int | None = None) -> CommandResponse:
         response = await self.ask(
@@ -50,6 +58,16 @@ class Repl:
         response = await self.ask(Tactic(tactic=tactic, proof_state=proof_state))
         assert isinstance(response, TacticResponse), response
         return response
+
+    async def completes(self, tactic: str, proof_state: int) -> bool:
+        response = await self.tactic(tactic, proof_state)
+        return tactic_result(response, lean_seconds=0.0, tactics=(tactic,)).is_complete
+
+    async def goals(self, loaded: TacticResponse) -> tuple[str, ...]:
+        """The goals of a state that was just loaded."""
+        if get_adapter(self.project.adapter).tells_loaded_goals:
+            return loaded.goals
+        return (await self.tactic("skip", loaded.proof_state)).goals
 
     async def hole(self, statement: str) -> int:
         """A proof state whose goal is the statement."""
@@ -82,12 +100,24 @@ async def repl(project: LeanProject) -> AsyncIterator[Repl]:
         yield opened
 
 
+def imports_by_command_line(project: LeanProject) -> bool:
+    return project.adapter == "pantograph"
+
+
 async def test_a_header_that_names_a_module_gives_an_environment_to_work_in(project: LeanProject) -> None:
+    if imports_by_command_line(project):
+        with pytest.raises(HeaderError, match="name the modules in repl_command"):
+            get_adapter(project.adapter).import_header("import Init")
+        return
     async with open_repl(project, "import Init") as repl:
         assert not (await repl.command("theorem a : 1 = 1 := rfl")).messages
 
 
 async def test_a_module_that_is_not_there_is_an_error_of_leans_and_no_death(project: LeanProject) -> None:
+    if imports_by_command_line(project):
+        with pytest.raises(HeaderError, match="NoSuchModule"):
+            get_adapter(project.adapter).import_header("import NoSuchModule")
+        return
     async with start(project) as process:
         request = get_adapter(project.adapter).import_header("import NoSuchModule")
         assert request is not None
@@ -99,6 +129,11 @@ async def test_a_module_that_is_not_there_is_an_error_of_leans_and_no_death(proj
 
 async def test_a_command_gives_a_new_environment_and_leaves_the_old_one(repl: Repl) -> None:
     first = await repl.command("theorem a : 1 = 1 := rfl")
+    if not repl.keeps_environments:
+        with pytest.raises(InvalidInputError, match="definitions together"):
+            await repl.command("theorem b : 2 = 2 := rfl", first.environment)
+        assert not (await repl.command("theorem a : 1 = 1 := rfl")).messages
+        return
     second = await repl.command("theorem b : 2 = 2 := rfl", first.environment)
     again = await repl.command("theorem a : 1 = 1 := rfl")  # in the first one nothing is called so yet
     assert len({repl.environment, first.environment, second.environment, again.environment}) == 4
@@ -121,8 +156,10 @@ async def test_a_hole_has_its_goal_and_its_place(repl: Repl) -> None:
 
 
 async def test_a_tactic_that_closes_the_last_goal_completes_the_proof(repl: Repl) -> None:
-    response = await repl.tactic("rfl", await repl.hole("1 = 1"))
-    assert (response.goals, response.proof_status) == ((), "Completed")
+    hole = await repl.hole("1 = 1")
+    assert not await repl.completes("skip", hole)
+    assert await repl.completes("rfl", hole)
+    assert (await repl.tactic("rfl", hole)).goals == ()
 
 
 async def test_a_proof_state_can_be_gone_on_from_as_often_as_one_likes(repl: Repl) -> None:
@@ -130,24 +167,28 @@ async def test_a_proof_state_can_be_gone_on_from_as_often_as_one_likes(repl: Rep
     first, second = await repl.tactic("skip", hole), await repl.tactic("skip", hole)
     assert first.goals == second.goals == ("⊢ 1 = 1",)
     assert len({hole, first.proof_state, second.proof_state}) == 3
-    assert (await repl.tactic("rfl", second.proof_state)).proof_status == "Completed"
+    assert await repl.completes("rfl", second.proof_state)
 
 
 async def test_a_tactic_that_does_not_exist_fails_and_the_state_is_still_good(repl: Repl) -> None:
     hole = await repl.hole("1 = 1")
     response = await repl.ask(Tactic(tactic="no_such_tactic", proof_state=hole))
     assert isinstance(response, ErrorResponse) or (isinstance(response, TacticResponse) and response.errors)
-    assert (await repl.tactic("rfl", hole)).proof_status == "Completed"
+    assert await repl.completes("rfl", hole)
 
 
 async def test_a_hole_that_a_tactic_leaves_is_said_so(repl: Repl) -> None:
     response = await repl.tactic("sorry", await repl.hole("1 = 1"))
-    assert response.goals == ()
-    assert "sorry" in response.proof_status
+    result = tactic_result(response, lean_seconds=0.0, tactics=("sorry",))
+    assert result.goals == ()
+    assert result.proof_status == "Incomplete: contains sorry"
 
 
 async def test_what_the_repl_does_not_know_is_an_error_and_no_death(repl: Repl) -> None:
-    for request in (Command(code="", environment=9999), Tactic(tactic="rfl", proof_state=9999)):
+    unknown_environment = Command(code="", environment=9999)
+    for request in (unknown_environment, Tactic(tactic="rfl", proof_state=9999)):
+        if request is unknown_environment and not repl.keeps_environments:
+            continue  # refused without being asked
         response = await repl.ask(request)
         assert isinstance(response, ErrorResponse)
         assert response.is_unknown_state
@@ -161,13 +202,17 @@ async def test_a_proof_state_travels_to_another_process(repl: Repl, tmp_path: Pa
     async with open_repl(repl.project) as other:
         response = await other.ask(UnpickleProofState(path=path, environment=other.environment))
         assert isinstance(response, TacticResponse)
-        assert response.goals == ("⊢ 1 = 1",)
-        assert (await other.tactic("rfl", response.proof_state)).proof_status == "Completed"
+        assert await other.goals(response) == ("⊢ 1 = 1",)
+        assert await other.completes("rfl", response.proof_state)
 
 
 async def test_an_environment_travels_to_another_process(repl: Repl, tmp_path: Path) -> None:
     path = tmp_path / "environment.olean"
     environment = (await repl.command("theorem a : 1 = 1 := rfl")).environment
+    if not repl.keeps_environments:
+        with pytest.raises(InvalidInputError, match="keeps no environment"):
+            await repl.ask(PickleEnvironment(environment=environment, path=path))
+        environment = repl.environment
     await repl.ask(PickleEnvironment(environment=environment, path=path))
     async with open_repl(repl.project) as other:
         response = await other.ask(UnpickleEnvironment(path=path))
@@ -202,3 +247,17 @@ async def test_what_never_ends_is_ended(repl: Repl) -> None:
         )
     await repl.process.wait_closed()
     assert not exists(repl.process.pid)
+
+
+async def test_a_goal_can_be_started_without_a_declaration_where_the_protocol_has_it() -> None:
+    async with open_repl(scripted_pantograph()) as repl:
+        started = await repl.ask(StartGoal(expression="1 = 1"))
+        assert isinstance(started, TacticResponse)
+        assert await repl.goals(started) == ("⊢ 1 = 1",)
+        assert await repl.completes("rfl", started.proof_state)
+
+
+async def test_without_help_the_replies_of_the_oldest_release_never_arrive() -> None:
+    async with start(scripted_project("--version", "4.9")) as process:
+        with pytest.raises(ReplTimeoutError):
+            await process.send(Command(code=""), timeout_seconds=SOON_SECONDS)

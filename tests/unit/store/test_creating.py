@@ -53,8 +53,9 @@ class Stalling(Backend):
         return ObjectInfo(name=name, size_bytes=len(self.objects[name]), modified_at=dt.datetime.now(dt.UTC))
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        raise NotImplementedError(prefix)
-        yield
+        for name in self.objects:
+            if name.startswith(prefix) and (info := await self.info(name)) is not None:
+                yield info
 
     async def delete(self, names: Iterable[str]) -> None:
         raise NotImplementedError

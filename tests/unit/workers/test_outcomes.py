@@ -45,6 +45,31 @@ def test_every_way_of_saying_no_is_understood(
     assert (result.outcome, result.reason) == (outcome, reason)
 
 
+@pytest.mark.parametrize(
+    ("response", "tactics", "status"),
+    [
+        (tactic(), ("intro h", "exact h"), "Completed"),
+        (tactic(), ("have h : p := by sorry", "exact h"), "Incomplete: contains sorry"),
+        (tactic(), ("admit",), "Incomplete: contains sorry"),
+        (tactic(), ("exact sorry_free",), "Completed"),
+        (tactic(sorries=(Sorry(goal="⊢ p"),)), ("exact h",), "Incomplete: contains sorry"),
+        (tactic(goals=("⊢ p",)), ("skip",), ""),
+        (tactic(messages=(ERROR,)), ("exact h",), ""),
+        (
+            tactic(proof_status="Not verified: more than one initial goal"),
+            ("rfl",),
+            "Not verified: more than one initial goal",
+        ),
+    ],
+)
+def test_where_a_repl_is_too_old_to_say_a_proof_is_complete_the_worker_does(
+    response: TacticResponse, tactics: tuple[str, ...], status: str
+) -> None:
+    result = tactic_result(response, lean_seconds=1.0, tactics=tactics)
+    assert result.proof_status == status
+    assert result.is_complete == (status == "Completed")
+
+
 def test_commands_speak_through_their_messages() -> None:
     assert command_outcome(CommandResponse(environment=1)) == (Outcome.OK, "")
     assert command_outcome(CommandResponse(environment=1, messages=(ERROR,))) == (Outcome.LEAN_ERROR, "")

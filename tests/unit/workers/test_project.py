@@ -67,3 +67,33 @@ def test_the_settings_name_command_and_directory(project: Path) -> None:
 def test_a_directory_without_a_command_is_a_mistake(project: Path) -> None:
     with pytest.raises(SettingsError, match="repl_command"):
         open_project(WorkerSettings(project_directory=str(project)))
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "helped"),
+    [
+        ("leanprover/lean4:v4.9.0", True),
+        ("leanprover/lean4:v4.9.0-rc1\n", True),
+        ("leanprover/lean4:v4.10.0", False),
+        ("leanprover/lean4:v4.33.0-rc2", False),
+        ("leanprover/lean4:nightly-2026-01-01", False),
+    ],
+)
+def test_a_repl_that_does_not_flush_is_helped_to(project: Path, toolchain: str, helped: bool) -> None:
+    (project / "lean-toolchain").write_text(toolchain)
+    command = ("env", "./repl")
+    assert repl_project(list(command), project).command == (("stdbuf", "-oL", *command) if helped else command)
+    assert repl_project(["stdbuf", "-oL", *command], project).command == ("stdbuf", "-oL", *command)
+    assert repl_project(list(command), project, adapter="pantograph").command == command
+
+
+def test_help_that_is_not_installed_is_asked_for_in_words(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "lean-toolchain").write_text("leanprover/lean4:v4.9.0")
+    monkeypatch.setenv("PATH", str(project))
+    with pytest.raises(SettingsError, match=r"v4\.10.*coreutils"):
+        repl_project([str(project / "repl")], project)
+
+
+def test_a_project_without_a_toolchain_is_taken_for_a_new_one(project: Path) -> None:
+    (project / "lean-toolchain").unlink()
+    assert repl_project(["env", "./repl"], project).command == ("env", "./repl")

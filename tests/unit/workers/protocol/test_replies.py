@@ -18,6 +18,8 @@ adapter = CommunityAdapter()
 COMMAND: Request[Any] = Command(code="")
 TACTIC: Request[Any] = Tactic(tactic="", proof_state=0)
 
+OURS = Path(__file__).with_name("sessions")
+
 AT = {"pos": {"line": 1, "column": 2}, "endPos": {"line": 1, "column": 5}}
 
 SAMPLES = [
@@ -105,17 +107,50 @@ def test_what_is_no_reply_is_refused(frame: bytes) -> None:
         adapter.decode(COMMAND, frame)
 
 
-def test_recorded_sessions_are_read_without_loss(request: pytest.FixtureRequest) -> None:
-    """All replies of a folder `X.in` / `X.expected.out` of sessions that the community REPL's own tests record."""
-    folder = request.config.getoption("--repl-transcripts")
-    if folder is None:
-        pytest.skip("needs recorded sessions: --repl-transcripts DIR")
-    outputs = sorted(Path(folder).glob("*.expected.out"))
-    assert outputs, f"no *.expected.out in {folder}"
-    for output in outputs:
-        framer = BlankLineFramer(64 * 1024**2)
-        for frame in framer.feed(output.read_bytes() + b"\n\n"):
-            reply = json.loads(frame)
-            request_ = TACTIC if "proofState" in reply else COMMAND
-            response = adapter.decode(request_, frame)
-            assert json.loads(msgspec.json.encode(response)) == reply, output.name
+def sessions(config: pytest.Config) -> list[Path]:
+    """Ours, and those of a folder that was named; `X.in` is what was sent, `X.expected.out` what was answered."""
+    folder = config.getoption("--repl-transcripts")
+    found = sorted(Path(folder).glob("*.in")) if folder else []
+    if folder and not found:
+        raise pytest.UsageError(f"no *.in in {folder}")
+    return [*sorted(OURS.glob("*.in")), *found]
+
+
+def blocks(text: str) -> list[str]:
+    return [block for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
+
+
+def typed(asked: dict[str, Any]) -> Request[Any] | None:
+    """The request as this package would build it; None for one that it has no use for."""
+    match asked:
+        case {"tactic": tactic, "proofState": number}:
+            return Tactic(tactic=tactic, proof_state=number)
+        case {"cmd": code}:
+            options = {"env": "environment", "allTactics": "all_tactics", "rootGoals": "root_goals"}
+            return Command(code=code, **{options.get(key, key): asked[key] for key in asked if key != "cmd"})
+        case _:
+            return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "session" in metafunc.fixturenames:
+        metafunc.parametrize("session", sessions(metafunc.config), ids=lambda path: path.stem)
+
+
+def test_a_session_is_read_without_loss_and_asked_in_the_same_words(session: Path) -> None:
+    """Ours are written by hand, one for each release that changed a thing; `--repl-transcripts` adds recorded ones."""
+    output = session.with_suffix(".expected.out").read_bytes().replace(b"\r\n", b"\n")
+    replies = BlankLineFramer(64 * 1024**2).feed(output + b"\n\n")
+    asked = [json.loads(block.replace("\n", "")) for block in blocks(session.read_text("utf-8"))]
+    assert len(replies) == len(asked)
+    for question, frame in zip(asked, replies, strict=True):
+        is_tactic = not question.keys().isdisjoint({"tactic", "unpickleProofStateFrom"}) or (
+            question.keys() == {"proofState", "pickleTo"}
+        )
+        response = adapter.decode(TACTIC if is_tactic else COMMAND, frame)
+        assert json.loads(msgspec.json.encode(response)) == json.loads(frame)
+        kinds = (TacticResponse if is_tactic else CommandResponse, ErrorResponse)
+        assert isinstance(response, kinds)
+        if (request := typed(question)) is not None:
+            sent = json.loads(adapter.encode(request))
+            assert sent == {key: value for key, value in question.items() if value is not False}
