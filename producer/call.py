@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from producer.operation import AnyOperation
 from producer.tracing import Traced, end_call
+
+if TYPE_CHECKING:
+    from producer.lane import Priority
 
 R = TypeVar("R")
 
@@ -24,6 +27,7 @@ class Call(asyncio.Future[R]):
         "is_screened",
         "left_at",
         "operation",
+        "priority",
         "sequence",
         "submitted_at",
         "timer",
@@ -43,8 +47,9 @@ class Call(asyncio.Future[R]):
         self.id = call_id
         self.operation = operation
         self.submitted_at = loop.time()
-        self.sequence = 0  # how many messages this client had published when it was; 0: not yet
-        self.left_at = 0.0  # when it was known to have left the queue; 0: not yet
+        self.priority: Priority = "interactive"
+        self.sequence = 0  # how many messages this client had published at this priority when it was; 0: not yet
+        self.left_at = 0.0  # when it was known to have left its lane; 0: not yet
         self.tries = 0  # how often it was published
         self.is_screened = False  # whether it goes out without some of its tactics: see `producer.screening`
         self.is_out = False  # whether the broker may know it, be it that publishing failed half-way

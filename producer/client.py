@@ -13,6 +13,7 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable
+from functools import partial
 from operator import itemgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, overload
@@ -33,6 +34,7 @@ from producer.errors import (
     WireError,
 )
 from producer.keys import producer_id
+from producer.lane import PRIORITIES, Lane, Priority, as_priority
 from producer.operation import (
     DEFAULT_ALLOWED_AXIOMS,
     AnyOperation,
@@ -137,6 +139,8 @@ class Client:
         timeout_seconds, memory_bytes: the operation's limits on the worker, else those of the settings.
         deadline_seconds: how long this call waits at most, queue included; then its outcome is `lost` and the fleet
             does not begin it, or ends it. Without one it waits until it is answered or cancelled.
+        priority: `interactive` is served before `bulk`. A single call is interactive, a stream's are bulk, unless it is
+            said otherwise here or in the settings. At each level clients take turns, whatever their backlogs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -148,7 +152,7 @@ class Client:
         self.id = producer_id(settings.user, f"{socket.gethostname()}-{uuid.uuid4().hex}")
         self._origin = origin()
         self._calls: dict[str, Call[Any]] = {}
-        self._published = 0
+        self._published = dict.fromkeys(PRIORITIES, 0)
         self._counters = ClientCounters()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
@@ -160,11 +164,19 @@ class Client:
         state = (
             "closed"
             if self._closed
-            else f"{len(self._calls)} in flight, {len(self._outbox)} unsent"
+            else f"{len(self._calls)} in flight, {self._unsent} unsent"
             if self._tasks
             else "not connected"
         )
         return f"<leanfleet.Client {without_password(self.settings.broker_url)} {self.settings.queue}: {state}>"
+
+    @property
+    def _unsent(self) -> int:
+        return sum(map(len, self._outboxes.values()))
+
+    def _lane(self, priority: Priority) -> Lane:
+        shared = self.settings.producer
+        return Lane(self.settings.queue, priority, producer_id(self.settings.user, shared) if shared else self.id)
 
     @property
     def in_flight(self) -> int:
@@ -173,7 +185,7 @@ class Client:
 
     def stats(self) -> ClientStats:
         """What this client has done so far and what it waits for: numbers for a log, `.text()` for Prometheus."""
-        return self._counters.stats(in_flight=len(self._calls), unsent=len(self._outbox) if self._tasks else 0)
+        return self._counters.stats(in_flight=len(self._calls), unsent=self._unsent if self._tasks else 0)
 
     @property
     def batches(self) -> "Batches":
@@ -199,7 +211,11 @@ class Client:
             raise ClientClosedError("a client is entered once: make another one with leanfleet.connect()")
         self._loop = asyncio.get_running_loop()
         self._publisher, self._replies = self._open()
-        self._outbox: Pump[Call[Any]] = Pump("publishing", self._publish, logger=_logger)
+        # One for each priority: nor does a call wait behind a stream's backlog on this side of the broker.
+        self._outboxes: dict[Priority, Pump[Call[Any]]] = {
+            "interactive": Pump("publishing", partial(self._publish, "interactive"), logger=_logger),
+            "bulk": Pump("publishing in bulk", partial(self._publish, "bulk"), logger=_logger),
+        }
         self._revocations: Pump[str] = Pump("revoking", self._replies.revoke, logger=_logger)
         try:
             await self._reach_broker()
@@ -208,7 +224,7 @@ class Client:
             await self._disconnect()
             raise
         for body, name in (
-            (self._outbox.run(), "publish"),
+            *((outbox.run(), f"publish-{priority}") for priority, outbox in self._outboxes.items()),
             (self._replies.run(), "replies"),
             (self._revocations.run(), "revoke"),
             (self._resend(), "resend"),
@@ -301,10 +317,11 @@ class Client:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> RunCodeResult:
         """Elaborate Lean commands, in the environment `state` or after the imports that the code begins with."""
         operation = RunCode(code=code, state=state, **self._limits(timeout_seconds, memory_bytes))
-        return await self.submit(operation, deadline_seconds=deadline_seconds)
+        return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
     async def run_tactics(
         self,
@@ -314,12 +331,13 @@ class Client:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> RunTacticsResult:
         """Try each of the tactics on one proof state, independently; one message, whatever their number."""
         operation = RunTactics(
             state=state, tactics=texts_of("tactics", tactics), **self._limits(timeout_seconds, memory_bytes)
         )
-        return await self.submit(operation, deadline_seconds=deadline_seconds)
+        return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
     async def run_tactic(
         self,
@@ -329,6 +347,7 @@ class Client:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> TacticResult:
         """Try one tactic on a proof state. Where the whole operation failed, the tactic's outcome says how."""
         result = await self.run_tactics(
@@ -337,6 +356,7 @@ class Client:
             timeout_seconds=timeout_seconds,
             memory_bytes=memory_bytes,
             deadline_seconds=deadline_seconds,
+            priority=priority,
         )
         return result.tactics[0] if result.tactics else TacticResult(outcome=result.outcome, reason=result.reason)
 
@@ -347,10 +367,11 @@ class Client:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> ExportStateResult:
         """Put the state into the store; the result's `state` is the same one and knows its blob."""
         operation = ExportState(state=state, **self._limits(timeout_seconds, memory_bytes))
-        return await self.submit(operation, deadline_seconds=deadline_seconds)
+        return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
     async def import_state(
         self,
@@ -359,10 +380,11 @@ class Client:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> ImportStateResult:
         """Restore a state on some worker and say what its goals are."""
         operation = ImportState(state=state, **self._limits(timeout_seconds, memory_bytes))
-        return await self.submit(operation, deadline_seconds=deadline_seconds)
+        return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
     async def verify_proof(
         self,
@@ -375,6 +397,7 @@ class Client:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> VerifyProofResult:
         """Decide whether a text proves a statement; see `VerifyProof` for what the arguments are."""
         operation = VerifyProof(
@@ -385,7 +408,7 @@ class Client:
             strength=strength,
             **self._limits(timeout_seconds, memory_bytes),
         )
-        return await self.submit(operation, deadline_seconds=deadline_seconds)
+        return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
     def _limits(self, timeout_seconds: float | None, memory_bytes: int | None) -> dict[str, Any]:
         return {
@@ -394,7 +417,12 @@ class Client:
         }
 
     async def stream(
-        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+        self,
+        operations: Iterable[AnyOperation],
+        *,
+        window: int = 1000,
+        deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> AsyncGenerator[Finished]:
         """Run operations and yield each result when it is there, in the order in which they finish.
 
@@ -402,16 +430,18 @@ class Client:
             operations: drawn from lazily, while fewer than `window` are unanswered or not yet taken by the consumer.
             window: the most that are in flight; so a slow consumer holds back the producer.
             deadline_seconds: for each operation.
+            priority: `bulk` unless it is said here or in the settings.
 
         Leaving the loop early withdraws what is in flight; `contextlib.aclosing` makes that happen at once.
         """
         finished: asyncio.Queue[Call[AnyResult]] = asyncio.Queue()
         flying: dict[Call[AnyResult], int] = {}
         source = enumerate(operations)
+        priority = priority or self.settings.priority or "bulk"
         try:
             while True:
                 for index, operation in itertools.islice(source, window - len(flying)):
-                    call = self.submit(operation, deadline_seconds=deadline_seconds)
+                    call = self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
                     flying[call] = index
                     call.add_done_callback(finished.put_nowait)
                 if not flying:
@@ -423,29 +453,48 @@ class Client:
                 call.cancel()
 
     async def map(
-        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+        self,
+        operations: Iterable[AnyOperation],
+        *,
+        window: int = 1000,
+        deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> list[AnyResult]:
         """Run operations, at most `window` at a time, and return their results in the operations' order."""
-        stream = self.stream(operations, window=window, deadline_seconds=deadline_seconds)
+        stream = self.stream(operations, window=window, deadline_seconds=deadline_seconds, priority=priority)
         async with contextlib.aclosing(stream):
             return [done.result for done in sorted([done async for done in stream], key=itemgetter(0))]
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
     @overload
-    def submit(self, operation: RunCode, *, deadline_seconds: float | None = None) -> Call[RunCodeResult]: ...
+    def submit(
+        self, operation: RunCode, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[RunCodeResult]: ...
     @overload
-    def submit(self, operation: RunTactics, *, deadline_seconds: float | None = None) -> Call[RunTacticsResult]: ...
+    def submit(
+        self, operation: RunTactics, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[RunTacticsResult]: ...
     @overload
-    def submit(self, operation: ExportState, *, deadline_seconds: float | None = None) -> Call[ExportStateResult]: ...
+    def submit(
+        self, operation: ExportState, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[ExportStateResult]: ...
     @overload
-    def submit(self, operation: ImportState, *, deadline_seconds: float | None = None) -> Call[ImportStateResult]: ...
+    def submit(
+        self, operation: ImportState, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[ImportStateResult]: ...
     @overload
-    def submit(self, operation: VerifyProof, *, deadline_seconds: float | None = None) -> Call[VerifyProofResult]: ...
+    def submit(
+        self, operation: VerifyProof, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[VerifyProofResult]: ...
     @overload
-    def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> Call[AnyResult]: ...
+    def submit(
+        self, operation: AnyOperation, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[AnyResult]: ...
 
-    def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> Call[Any]:
+    def submit(
+        self, operation: AnyOperation, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> Call[Any]:
         """Enqueue an operation at once and return the awaitable of its result: see the class for what it may raise."""
         if self._broken is not None:
             raise self._broken
@@ -458,6 +507,7 @@ class Client:
                     f"deadline_seconds must be a positive number, not {deadline_seconds!r}: None waits for ever"
                 )
         call: Call[Any] = Call(str(uuid.uuid4()), operation, loop=self._loop, on_cancel=self._on_cancel)
+        call.priority = as_priority(priority or self.settings.priority or "interactive")
         self._counters.submitted += 1
         try:
             operation.checked(max_bytes=self.settings.max_operation_bytes)
@@ -471,7 +521,7 @@ class Client:
         if deadline_seconds is not None:
             call.timer = self._loop.call_later(deadline_seconds, self._late, call, deadline_seconds)
         self._calls[call.id] = call
-        self._outbox.put(call)
+        self._outboxes[call.priority].put(call)
         return call
 
     def _screen(self, call: Call[Any], error: InvalidTextError) -> AnyResult | None:
@@ -547,7 +597,7 @@ class Client:
         trace = None if call.traced is None else call.traced.headers
         return task_message(call.id, operation, header, sent_by=self._origin, trace=trace)
 
-    async def _publish(self, calls: list[Call[Any]]) -> None:
+    async def _publish(self, priority: Priority, calls: list[Call[Any]]) -> None:
         waiting, messages = [], []
         for call in calls:
             if call.done():
@@ -563,11 +613,11 @@ class Client:
                 waiting.append(call)
         if not messages:
             return
-        await self._publisher.publish(self.settings.queue, messages)
+        await self._publisher.publish(self._lane(priority), messages)
         for call in waiting:
-            self._published += 1
+            self._published[priority] += 1
             call.tries += 1
-            call.sequence = self._published
+            call.sequence = self._published[priority]
             call.left_at = 0.0
 
     async def _resend(self) -> None:
@@ -577,28 +627,34 @@ class Client:
             oldest = next(iter(self._calls.values()), None)
             if oldest is None or self._loop.time() - oldest.submitted_at < settings.resend_seconds / 4:
                 continue
-            published = self._published
-            try:
-                backlog = await self._publisher.backlog(settings.queue)
-            except BrokerUnavailableError:
-                continue  # publishing and reading say so themselves
-            now = self._loop.time()
-            left, due = plan(
-                self._calls.values(),
-                now=now,
-                published=published,
-                backlog=backlog,
-                resend_seconds=settings.resend_seconds,
-            )
-            for call in left:
-                call.left_at = now
-            for call in due:
-                call.sequence = 0  # it is in our hands again
-                call.left_at = 0.0
-            if due:
-                self._counters.resent += len(due)
-                _logger.warning("sending %d unanswered calls again; the oldest is %s", len(due), due[0].id)
-                self._outbox.put_all(due)
+            for priority in PRIORITIES:
+                await self._resend_in(priority)
+
+    async def _resend_in(self, priority: Priority) -> None:
+        published = self._published[priority]
+        if not published:
+            return
+        try:
+            backlog = await self._publisher.backlog(self._lane(priority))
+        except BrokerUnavailableError:
+            return  # publishing and reading say so themselves
+        now = self._loop.time()
+        left, due = plan(
+            (call for call in self._calls.values() if call.priority == priority),
+            now=now,
+            published=published,
+            backlog=backlog,
+            resend_seconds=self.settings.resend_seconds,
+        )
+        for call in left:
+            call.left_at = now
+        for call in due:
+            call.sequence = 0  # it is in our hands again
+            call.left_at = 0.0
+        if due:
+            self._counters.resent += len(due)
+            _logger.warning("sending %d unanswered calls again; the oldest is %s", len(due), due[0].id)
+            self._outboxes[priority].put_all(due)
 
 
 def _seen(result: AnyResult, total_seconds: float) -> AnyResult:

@@ -109,8 +109,8 @@ def task_message(
     )
 
 
-def redis_envelope(message: TaskMessage, queue: str) -> bytes:
-    """What kombu's Redis transport expects in the list `queue`."""
+def redis_envelope(message: TaskMessage, queue: str, *, tag: str = "") -> bytes:
+    """What kombu's Redis transport expects in the list `queue`; the delivery tag is a new one unless it is given."""
     return _encoder.encode(
         {
             "body": base64.b64encode(message.body).decode("ascii"),
@@ -125,7 +125,7 @@ def redis_envelope(message: TaskMessage, queue: str) -> bytes:
                 "priority": 0,
                 "body_encoding": "base64",
                 # kombu asks that it is unique in the queue; a message that is sent again is a delivery of its own.
-                "delivery_tag": os.urandom(16).hex(),
+                "delivery_tag": tag or os.urandom(16).hex(),
             },
         }
     )

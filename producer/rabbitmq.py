@@ -18,6 +18,7 @@ import msgspec
 from producer.connection import CONNECT_SECONDS, READ_SECONDS
 from producer.envelope import TaskMessage
 from producer.errors import BrokerRefusedError, BrokerUnavailableError
+from producer.lane import Lane, Priority
 from producer.quorum import QUEUE_ARGUMENTS, AmqpAddress, amqp_addresses
 from producer.settings import without_password
 
@@ -28,12 +29,15 @@ WINDOW = 1000
 # A node that has just started can leave a first message unconfirmed; it is then sent again, and may be there twice.
 CONFIRM_SECONDS = 15.0
 _CLOSE_SECONDS = 2.0
+# Quorum queues of RabbitMQ 4.0 and newer have two priorities, above 4 and not above, and serve two messages of the
+# higher for one of the lower; older ones ignore it: https://www.rabbitmq.com/docs/quorum-queues#priorities
+_PRIORITIES: dict[Priority, int] = {"interactive": 9, "bulk": 0}
 # py-amqp raises AttributeError, too, when the connection ends under its hands.
 _LOST = (amqp.AMQPError, OSError, AttributeError)
 
 
 class RabbitPublisher:
-    """A queue is a quorum queue of this very name, reached through the default exchange."""
+    """A queue is a quorum queue of this very name, reached through the default exchange. It knows no fair shares."""
 
     def __init__(self, url: str) -> None:
         """Raise SettingsError when `url` is no address of RabbitMQ."""
@@ -45,16 +49,16 @@ class RabbitPublisher:
     async def connect(self) -> None:
         await self._do(lambda _: None)
 
-    async def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:
+    async def publish(self, lane: Lane, messages: Sequence[TaskMessage]) -> None:
         def publish(link: "_Link") -> None:
-            link.declare(queue)
+            link.declare(lane.queue)
             for start in range(0, len(messages), WINDOW):
-                link.publish(queue, messages[start : start + WINDOW])
+                link.publish(lane.queue, messages[start : start + WINDOW], priority=_PRIORITIES[lane.priority])
 
         await self._do(publish)
 
-    async def backlog(self, queue: str) -> int:
-        return await self._do(lambda link: link.count(queue))
+    async def backlog(self, lane: Lane) -> int:
+        return await self._do(lambda link: link.count(lane.queue))
 
     async def close(self) -> None:
         try:
@@ -164,12 +168,12 @@ class _Link:
         declared = self._channel.queue_declare(queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
         return int(declared.message_count)
 
-    def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:
+    def publish(self, queue: str, messages: Sequence[TaskMessage], *, priority: int) -> None:
         """Return when the server has confirmed all of them: a quorum of nodes has written them down."""
         for message in messages:
             self._sent += 1
             self._unconfirmed.add(self._sent)
-            self._channel.basic_publish(_as_amqp(message), exchange="", routing_key=queue, mandatory=True)
+            self._channel.basic_publish(_as_amqp(message, priority), exchange="", routing_key=queue, mandatory=True)
         deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed and not self._refused:
             left = deadline - time.monotonic()
@@ -207,7 +211,7 @@ class _Link:
         self.blocked = ""
 
 
-def _as_amqp(message: TaskMessage) -> Any:
+def _as_amqp(message: TaskMessage, priority: int) -> Any:
     return amqp.Message(
         message.body,
         application_headers=msgspec.to_builtins(message.headers),
@@ -215,4 +219,5 @@ def _as_amqp(message: TaskMessage) -> Any:
         content_encoding="utf-8",
         correlation_id=message.id,
         delivery_mode=2,
+        priority=priority,
     )

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from producer.errors import SettingsError
+from producer.lane import Priority
 from producer.operation import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS
 
 PREFIX = "LEANFLEET_"
@@ -56,6 +57,10 @@ class Settings(Secretive, frozen=True, kw_only=True):
     store_endpoint_url: str = ""  # for an S3 other than Amazon's
     store_timeout_seconds: float = 20.0  # for one object, its retries included
     queue: str = "leanfleet"
+    # interactive or bulk, of all that does not say it; empty: single calls are interactive, streams and batches bulk
+    priority: Literal["", Priority] = ""
+    # Processes of one name share one producer's share of the fleet; empty: each client and each batch has its own
+    producer: str = ""
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     max_operation_bytes: int = DEFAULT_MAX_BYTES

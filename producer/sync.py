@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from producer.client import Client, Finished, connected_settings
 from producer.errors import ClientClosedError
+from producer.lane import Priority
 from producer.operation import DEFAULT_ALLOWED_AXIOMS, AnyOperation
 from producer.result import (
     AnyResult,
@@ -141,11 +142,13 @@ class SyncClient:
         finally:
             future.cancel()  # does something only after Ctrl-C: the call is withdrawn
 
-    def submit(self, operation: AnyOperation, *, deadline_seconds: float | None = None) -> "Future[AnyResult]":
+    def submit(
+        self, operation: AnyOperation, *, deadline_seconds: float | None = None, priority: Priority | None = None
+    ) -> "Future[AnyResult]":
         """Enqueue an operation and return at once; `result()` waits, `cancel()` withdraws it."""
 
         async def run() -> AnyResult:
-            return await self.client.submit(operation, deadline_seconds=deadline_seconds)
+            return await self.client.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
         return self._start(run())
 
@@ -157,6 +160,7 @@ class SyncClient:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> RunCodeResult:
         return self._wait(
             self.client.run_code(
@@ -165,6 +169,7 @@ class SyncClient:
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
                 deadline_seconds=deadline_seconds,
+                priority=priority,
             )
         )
 
@@ -176,6 +181,7 @@ class SyncClient:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> RunTacticsResult:
         return self._wait(
             self.client.run_tactics(
@@ -184,6 +190,7 @@ class SyncClient:
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
                 deadline_seconds=deadline_seconds,
+                priority=priority,
             )
         )
 
@@ -195,6 +202,7 @@ class SyncClient:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> TacticResult:
         return self._wait(
             self.client.run_tactic(
@@ -203,6 +211,7 @@ class SyncClient:
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
                 deadline_seconds=deadline_seconds,
+                priority=priority,
             )
         )
 
@@ -213,10 +222,15 @@ class SyncClient:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> ExportStateResult:
         return self._wait(
             self.client.export_state(
-                state, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, deadline_seconds=deadline_seconds
+                state,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+                deadline_seconds=deadline_seconds,
+                priority=priority,
             )
         )
 
@@ -227,10 +241,15 @@ class SyncClient:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> ImportStateResult:
         return self._wait(
             self.client.import_state(
-                state, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, deadline_seconds=deadline_seconds
+                state,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+                deadline_seconds=deadline_seconds,
+                priority=priority,
             )
         )
 
@@ -245,6 +264,7 @@ class SyncClient:
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> VerifyProofResult:
         return self._wait(
             self.client.verify_proof(
@@ -256,20 +276,27 @@ class SyncClient:
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
                 deadline_seconds=deadline_seconds,
+                priority=priority,
             )
         )
 
     def stream(
-        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+        self,
+        operations: Iterable[AnyOperation],
+        *,
+        window: int = 1000,
+        deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> Generator[Finished]:
         """As `Client.stream`. `operations` is drawn from in the calling thread."""
         finished: queue.SimpleQueue[Future[AnyResult]] = queue.SimpleQueue()
         flying: dict[Future[AnyResult], tuple[int, AnyOperation]] = {}
         source = enumerate(operations)
+        priority = priority or self.settings.priority or "bulk"
         try:
             while True:
                 for index, operation in itertools.islice(source, window - len(flying)):
-                    future = self.submit(operation, deadline_seconds=deadline_seconds)
+                    future = self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
                     flying[future] = (index, operation)
                     future.add_done_callback(finished.put)
                 if not flying:
@@ -281,7 +308,14 @@ class SyncClient:
                 future.cancel()
 
     def map(
-        self, operations: Iterable[AnyOperation], *, window: int = 1000, deadline_seconds: float | None = None
+        self,
+        operations: Iterable[AnyOperation],
+        *,
+        window: int = 1000,
+        deadline_seconds: float | None = None,
+        priority: Priority | None = None,
     ) -> list[AnyResult]:
         """As `Client.map`."""
-        return self._wait(self.client.map(operations, window=window, deadline_seconds=deadline_seconds))
+        return self._wait(
+            self.client.map(operations, window=window, deadline_seconds=deadline_seconds, priority=priority)
+        )

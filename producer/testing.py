@@ -9,6 +9,7 @@ import msgspec
 
 from producer.client import Client
 from producer.envelope import TASK_PREFIX, TaskMessage
+from producer.lane import Lane
 from producer.operation import AnyOperation
 from producer.reply import Reply, decode_reply, encode_reply
 from producer.result import AnyResult
@@ -35,14 +36,14 @@ class _Script:
     async def connect(self) -> None:
         """There is nothing that could be away."""
 
-    async def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:  # noqa: ARG002 - all queues are one
+    async def publish(self, lane: Lane, messages: Sequence[TaskMessage]) -> None:  # noqa: ARG002 - all lanes are one
         for message in messages:
             _, arguments, _ = msgspec.json.decode(message.body)
             kind = str(message.headers["task"]).removeprefix(TASK_PREFIX)
             operation: AnyOperation = msgspec.convert({**arguments, "kind": kind}, AnyOperation)
             self._asked.put_nowait(_Asked(message.id, operation))
 
-    async def backlog(self, queue: str) -> int:  # noqa: ARG002 - all queues are one
+    async def backlog(self, lane: Lane) -> int:  # noqa: ARG002 - all lanes are one
         return self._asked.qsize()
 
     async def run(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from producer.envelope import TaskMessage
+from producer.lane import Lane
 
 
 class Publisher(Protocol):
@@ -12,11 +13,11 @@ class Publisher(Protocol):
     async def connect(self) -> None:
         """Raise BrokerUnavailableError, after one try, when the broker does not take us."""
 
-    async def publish(self, queue: str, messages: Sequence[TaskMessage]) -> None:
+    async def publish(self, lane: Lane, messages: Sequence[TaskMessage]) -> None:
         """Store all messages, in order, or raise BrokerUnavailableError: then any of them may be there all the same."""
 
-    async def backlog(self, queue: str) -> int:
-        """How many messages wait in the queue; those that workers hold are not among them."""
+    async def backlog(self, lane: Lane) -> int:
+        """How many messages wait in the lane, or in more than it; those that workers hold are not among them."""
 
     async def close(self) -> None:
         """Give up the connection. Never raises for a broker that is gone."""

@@ -19,7 +19,8 @@ _ANSWERS = (Outcome.OK, Outcome.LEAN_ERROR)
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`in_flight` is None where the broker does not tell, `oldest_seconds` where the oldest message does not.
+    """`in_flight` is None where the broker does not tell, `oldest_seconds` where the oldest message does not. So are
+    `interactive`, how many of those that wait go before the others, and `producers`, how many have their turn.
 
     `dead` are dead letters. `eta_seconds` is when the queue would be empty at the last minute's rate; None: never.
     """
@@ -30,6 +31,8 @@ class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_seconds: float | None
     dead: int
     eta_seconds: float | None
+    interactive: int | None = None
+    producers: int | None = None
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +93,8 @@ def fleet_status(sight: Sight, *, queue: str, dead: int, now: float) -> FleetSta
             oldest_seconds=_oldest_seconds(sight, now),
             dead=dead,
             eta_seconds=sight.queued / rate if rate else None if sight.queued else 0.0,
+            interactive=sight.interactive,
+            producers=sight.producers,
         ),
         machines=len({worker.machine for worker in workers}),
         states=dict(Counter(str(worker.state) for worker in workers)),
@@ -149,10 +154,9 @@ def _outcomes(reports: Sequence[WorkerReport]) -> dict[str, int]:
 def _oldest_seconds(sight: Sight, now: float) -> float | None:
     if not sight.queued:
         return 0.0
-    oldest = min(sight.samples, key=lambda sample: sample.place, default=None)
-    if oldest is None or oldest.enqueued_at is None:
-        return None
-    return max(0.0, now - oldest.enqueued_at)
+    # Not the one at the front: what waits in bulk is older than what goes before it.
+    oldest = min((sample.enqueued_at for sample in sight.samples if sample.enqueued_at is not None), default=None)
+    return None if oldest is None else max(0.0, now - oldest)
 
 
 def _problems(status: FleetStatus) -> list[str]:

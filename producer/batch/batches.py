@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import functools
 import logging
 import re
@@ -25,6 +26,7 @@ from producer.batch.ledger import Ledger
 from producer.batch.manifest import Attempt, Ending, Entry, Manifest, content_id
 from producer.batch.preparation import prepared, told
 from producer.batch.publication import OnProgress, Publication
+from producer.batch.removal import Candidate, Removal, chosen, data_of, delete, unnamed_proofs
 from producer.batch.result import BatchResult, result_of
 from producer.batch.selection import choose
 from producer.batch.snapshot import Snapshot, State
@@ -32,6 +34,8 @@ from producer.batch.sources import read_proofs
 from producer.batch.status import Status, summary
 from producer.errors import BatchError, BrokerUnavailableError, InvalidInputError, SettingsError, StoreUnavailableError
 from producer.files import Text
+from producer.keys import producer_id
+from producer.lane import Lane, Priority, as_priority
 from producer.settings import Settings
 from producer.tasklets import stop, together
 
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from producer.batch.mailbox import Mailbox
-    from producer.store import AsyncStore
+    from producer.store import AsyncStore, ObjectInfo
     from producer.transport import Publisher
 
 _logger = logging.getLogger("leanfleet.batch")
@@ -148,6 +152,7 @@ class Batches:
         columns: Columns | None = None,
         skip_invalid: bool = False,
         force: bool = False,
+        priority: Priority | None = None,
     ) -> Submission:
         """Submit the proofs of `.jsonl`, `.lean`, `.csv` and `.parquet` files.
 
@@ -158,7 +163,7 @@ class Batches:
         reading = await asyncio.to_thread(read_proofs, [Path(path) for path in paths], self.settings, columns)
         if reading.problems and not skip_invalid:
             raise InvalidInputError(told(reading.problems))
-        return await self.submit(reading.texts, name=name, force=force)
+        return await self.submit(reading.texts, name=name, force=force, priority=priority)
 
     async def submit(
         self,
@@ -166,6 +171,7 @@ class Batches:
         *,
         name: str = "",
         force: bool = False,
+        priority: Priority | None = None,
         on_progress: OnProgress | None = None,
     ) -> Submission:
         """Store proofs and put them into the queue; returns when all of them are there.
@@ -174,11 +180,13 @@ class Batches:
             texts: what `read_proofs` gives, or mappings with `id`, `code` and what else a line of a file may have.
             name: for people; it need not be unique.
             force: make a batch of its own even if the same proofs were submitted before.
+            priority: `bulk` unless it is said here or in the settings. A batch that was submitted before keeps its own.
             on_progress: told how many are in the queue, out of how many.
 
         Raises:
             InvalidInputError: there are none, or one of them cannot be asked.
         """
+        priority = self._priority(priority)
         given = list(texts)
         proofs, entries = await asyncio.to_thread(prepared, given, self.settings)
         salt = secrets.token_hex(8) if force else ""
@@ -195,15 +203,24 @@ class Batches:
             is_new = await parts.archive.create(manifest)
         known = self._remember(manifest)
         known.entries = entries
-        await self._begin_or_go_on(known, on_progress)
+        await self._begin_or_go_on(known, priority, on_progress)
         return Submission(batch_id, manifest.total, is_new)
 
-    async def _begin_or_go_on(self, known: _Known, on_progress: OnProgress | None) -> None:
+    def _priority(self, given: Priority | None) -> Priority:
+        return as_priority(given or self.settings.priority or "bulk")
+
+    async def _begin_or_go_on(self, known: _Known, priority: Priority, on_progress: OnProgress | None) -> None:
         """Put a batch into the queue for the first time, be it that an earlier try was broken off."""
         batch_id, archive = known.manifest.id, self._parts.archive
         attempts = await archive.attempts(batch_id)
         if not attempts:
-            first = Attempt(number=1, created_at=time.time(), queue=self.settings.queue, user=self.settings.user)
+            first = Attempt(
+                number=1,
+                created_at=time.time(),
+                queue=self.settings.queue,
+                user=self.settings.user,
+                priority=priority,
+            )
             await self._mailbox(batch_id, first).open()
             with contextlib.suppress(BatchError):  # another process was faster: both go on with its attempt
                 await archive.begin(batch_id, first)
@@ -228,6 +245,7 @@ class Batches:
         everything: bool = False,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        priority: Priority | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
         """Run again what is not settled, and return how many proofs that are.
@@ -238,6 +256,7 @@ class Batches:
             everything: settled ones, too.
             timeout_seconds: instead of the proofs' own limits; so is `memory_bytes`.
             memory_bytes: see there.
+            priority: as in `submit`.
             on_progress: told how many are in the queue, out of how many.
 
         Raises:
@@ -248,6 +267,7 @@ class Batches:
             raise InvalidInputError(f"timeout_seconds must be a positive number, not {timeout_seconds!r}")
         if memory_bytes is not None and memory_bytes <= 0:
             raise InvalidInputError(f"memory_bytes must be positive, not {memory_bytes!r}")
+        priority = self._priority(priority)
         known = await self._find(batch_id)
         batch_id = known.manifest.id
         snapshot = await self._snapshot(batch_id)
@@ -265,11 +285,15 @@ class Batches:
             timeout_seconds=timeout_seconds,
             memory_bytes=memory_bytes,
             fresh=everything,
+            priority=priority,
         )
         await self._mailbox(batch_id, attempt).open()
         await self._parts.archive.begin(batch_id, attempt)
         await self._publish(known, attempt, on_progress)
         return len(places)
+
+    def _producer(self, batch_id: str) -> str:
+        return self.settings.producer or f"batch-{batch_id}"
 
     async def _publish(self, known: _Known, attempt: Attempt, on_progress: OnProgress | None) -> None:
         collector = self._collector(known, attempt)
@@ -279,6 +303,7 @@ class Batches:
             self._mailbox(known.manifest.id, attempt),
             manifest=known.manifest,
             attempt=attempt,
+            lane=Lane(attempt.queue, attempt.priority, producer_id(attempt.user, self._producer(known.manifest.id))),
             places=collector.places,
             patience=self.settings.connect_attempts,
         )
@@ -394,6 +419,59 @@ class Batches:
             raise BatchError(f"batch {batch_id} is not running: it is {last.state}")
         await known.collectors[last.attempt.number].close(Ending.CANCELLED)
         return await self.status(batch_id)
+
+    async def remove(
+        self, batch_ids: Collection[str] = (), *, older_than_seconds: float | None = None, dry_run: bool = False
+    ) -> Removal:
+        """Delete batches with their results, and the proofs that no other batch has.
+
+        Args:
+            batch_ids: which ones; none for all that are old enough.
+            older_than_seconds: only those that were submitted longer ago.
+            dry_run: delete nothing, and say what would be.
+
+        Raises:
+            BatchError: one that is named is running, or unknown; nothing is deleted then.
+            InvalidInputError: neither ids nor an age are given.
+        """
+        if older_than_seconds is None and not batch_ids:
+            raise InvalidInputError("say which batches are to be deleted: by their ids, or by an age")
+        if older_than_seconds is not None and older_than_seconds < 0:
+            raise InvalidInputError(f"an age cannot be negative: {older_than_seconds!r}")
+        named = {(await self._find(batch_id)).manifest.id for batch_id in batch_ids}
+        store, archive = self._parts.store, self._parts.archive
+        found = await together(
+            [functools.partial(self._candidate, each) for each in await archive.ids()], at_once=_LISTED_AT_ONCE
+        )
+        candidates = [each for each in found if each is not None]
+        doomed, running = chosen(candidates, named, older_than_seconds=older_than_seconds, now=time.time())
+        gone: list[ObjectInfo] = []
+        for each in doomed:
+            data = await data_of(store, each.manifest.id)
+            gone += data
+            if not dry_run:
+                attempts = await archive.attempts(each.manifest.id)
+                await delete(store, each.manifest.id, data)
+                for attempt in attempts:
+                    await self._mailbox(each.manifest.id, attempt).close()
+                self._known.pop(each.manifest.id, None)
+        kept = [each.manifest for each in candidates if each not in doomed]
+        proofs = await unnamed_proofs(store, kept, now=dt.datetime.now(dt.UTC))
+        if not dry_run:
+            await store.delete([info.name for info in proofs])
+        gone += proofs
+        return Removal(
+            ids=tuple(each.manifest.id for each in doomed),
+            spared=tuple(each.manifest.id for each in running),
+            objects=len(gone) + len(doomed),
+            size_bytes=sum(info.size_bytes for info in gone),
+        )
+
+    async def _candidate(self, batch_id: str) -> Candidate | None:
+        manifest = await self._parts.archive.manifest(batch_id)
+        if manifest is None:
+            return None  # deleted just now
+        return Candidate(manifest=manifest, state=await self._state(batch_id))
 
     # -- what is known -----------------------------------------------------------------------------------------------
 

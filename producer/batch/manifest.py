@@ -10,6 +10,7 @@ import msgspec
 
 from producer.errors import WireError
 from producer.judgement import Expectation
+from producer.lane import Priority
 from producer.operation import VerifyProof
 
 VERSION = 1
@@ -64,6 +65,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_seconds: float | None = None
     memory_bytes: int | None = None
     fresh: bool = False  # answers from memory do not count
+    priority: Priority = "bulk"
     v: int = VERSION
 
 
@@ -95,8 +97,13 @@ def manifests_prefix(beginning: str = "") -> str:
     return _MANIFESTS + beginning
 
 
+def data_prefix(batch_id: str) -> str:
+    """Of all that a batch has besides its manifest and its proofs."""
+    return f"{_DATA}{batch_id}/"
+
+
 def attempts_prefix(batch_id: str) -> str:
-    return f"{_DATA}{batch_id}/attempts/"
+    return f"{data_prefix(batch_id)}attempts/"
 
 
 def attempt_name(batch_id: str, number: int) -> str:
@@ -104,11 +111,11 @@ def attempt_name(batch_id: str, number: int) -> str:
 
 
 def closing_name(batch_id: str, number: int) -> str:
-    return f"{_DATA}{batch_id}/closings/{number:04}.json"
+    return f"{data_prefix(batch_id)}closings/{number:04}.json"
 
 
 def segments_prefix(batch_id: str, attempt: int) -> str:
-    return f"{_DATA}{batch_id}/results/{attempt:04}/"
+    return f"{data_prefix(batch_id)}results/{attempt:04}/"
 
 
 def segment_name(batch_id: str, attempt: int, number: int) -> str:

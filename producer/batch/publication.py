@@ -14,6 +14,7 @@ from producer.batch.mailbox import Mailbox
 from producer.batch.manifest import Attempt, Manifest, Proof
 from producer.envelope import BatchPlace, CallHeader, TaskMessage, origin, task_message
 from producer.errors import BrokerUnavailableError
+from producer.lane import Lane
 from producer.operation import VerifyProof, first_line
 from producer.tracing import publishing
 from producer.transport import Publisher
@@ -50,6 +51,7 @@ class Publication:
         *,
         manifest: Manifest,
         attempt: Attempt,
+        lane: Lane,
         places: Sequence[int],
         patience: int,
     ) -> None:
@@ -59,6 +61,7 @@ class Publication:
         self._mailbox = mailbox
         self._manifest = manifest
         self._attempt = attempt
+        self._lane = lane
         self._places = places
         self._patience = patience
         self._sent_by = origin()
@@ -95,7 +98,7 @@ class Publication:
                     on_progress(published, len(self._places))
 
     def _publish_all(self, messages: list[TaskMessage]) -> Callable[[], Awaitable[None]]:
-        return lambda: self._publisher.publish(self._attempt.queue, messages)
+        return lambda: self._publisher.publish(self._lane, messages)
 
     def _advance(self, published: int) -> Callable[[], Awaitable[bool]]:
         return lambda: self._mailbox.advance(published)

@@ -11,6 +11,7 @@ from producer.batch.publication import OnProgress
 from producer.batch.result import BatchResult
 from producer.batch.status import Status
 from producer.files import Text
+from producer.lane import Priority
 
 T = TypeVar("T")
 
@@ -36,9 +37,12 @@ class SyncBatches:
         columns: Columns | None = None,
         skip_invalid: bool = False,
         force: bool = False,
+        priority: Priority | None = None,
     ) -> Submission:
         return self._wait(
-            self._batches().submit_files(paths, name=name, columns=columns, skip_invalid=skip_invalid, force=force)
+            self._batches().submit_files(
+                paths, name=name, columns=columns, skip_invalid=skip_invalid, force=force, priority=priority
+            )
         )
 
     def submit(
@@ -47,9 +51,12 @@ class SyncBatches:
         *,
         name: str = "",
         force: bool = False,
+        priority: Priority | None = None,
         on_progress: OnProgress | None = None,
     ) -> Submission:
-        return self._wait(self._batches().submit(texts, name=name, force=force, on_progress=on_progress))
+        return self._wait(
+            self._batches().submit(texts, name=name, force=force, priority=priority, on_progress=on_progress)
+        )
 
     def rerun(
         self,
@@ -59,6 +66,7 @@ class SyncBatches:
         everything: bool = False,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        priority: Priority | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
         return self._wait(
@@ -68,6 +76,7 @@ class SyncBatches:
                 everything=everything,
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
+                priority=priority,
                 on_progress=on_progress,
             )
         )

@@ -24,6 +24,7 @@ from producer.batch.status import Status
 from producer.commands.options import memory_size
 from producer.commands.terminal import log_to, printable, progress_bar, stderr_console
 from producer.errors import InvalidInputError
+from producer.lane import Priority
 from producer.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -43,6 +44,10 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="A batch's id, or as much 
 Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001)]
 Memory = Annotated[int | None, typer.Option("--memory", metavar="SIZE", parser=memory_size)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PriorityOption = Annotated[
+    Priority | None,
+    typer.Option(help="Interactive is served before bulk, which is the default."),
+]
 
 
 def _run(work: Callable[[Batches], Awaitable[T]], settings: Settings | None = None) -> T:
@@ -70,6 +75,7 @@ def submit(
     ] = "",
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out what is wrong.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run it again even if it was submitted before.")] = False,
+    priority: PriorityOption = None,
     watch_it: Annotated[bool, typer.Option("--watch", help="Stay until it is done, as `watch` does.")] = False,
 ) -> None:
     """Enqueue proofs as a batch and print its id.
@@ -103,6 +109,7 @@ def submit(
                 reading.texts,
                 name=name,
                 force=force,
+                priority=priority,
                 on_progress=lambda done, total: bar.update(step, completed=done, total=total),
             )
         if submission.is_new:
@@ -215,6 +222,7 @@ def rerun(
     timeout: Timeout = None,
     memory: Memory = None,
     everything: Annotated[bool, typer.Option("--all", help="What is settled, too.")] = False,
+    priority: PriorityOption = None,
     watch_it: Annotated[bool, typer.Option("--watch", help="Stay until it is done, as `watch` does.")] = False,
 ) -> None:
     """Run again what is not settled: what has no answer, timed out, ran out of memory, or lost its REPL.
@@ -230,6 +238,7 @@ def rerun(
             everything=everything,
             timeout_seconds=timeout,
             memory_bytes=memory,
+            priority=priority,
         )
     )
     console.print(f"Enqueued again: {count:,} of the batch's proofs.", markup=False)

@@ -120,14 +120,16 @@ class Keeper:
 
     def sweep(self, keys: QueueKeys, client: redis.Redis) -> tuple[int, int]:
         """One sweep: how many deliveries were given away, and how many were saved from dead consumers' hands."""
-        ended, rescued = client.eval(
+        ended, rescued, missing = client.eval(
             scripts.SWEEP,
-            5,
+            7,
             keys.leased,
             keys.leases,
             keys.losses,
             keys.consumers,
             keys.queue,
+            keys.interactive,
+            keys.bulk,
             round(self._lease_seconds * 1000),
             FORGET_SECONDS * 1000,
             SWEEP_LIMIT,
@@ -135,5 +137,12 @@ class Keeper:
         if ended or rescued:
             logger.warning(
                 "%d deliveries of silent workers go to others (%d of them were not begun)", ended + rescued, rescued
+            )
+        if missing:
+            logger.warning(
+                "%d operations of queue %s waited and nothing told of them: workers are told again. Was it deleted, or "
+                "does a worker of an older version consume it?",
+                missing,
+                keys.queue,
             )
         return ended, rescued

@@ -61,8 +61,8 @@ class _Envelope(msgspec.Struct):
 _Body = tuple[list[Any], dict[str, Any], dict[str, Any] | None]
 
 
-def read_message(raw: bytes) -> tuple[str, dict[str, Any]]:
-    """The delivery tag and the whole message as kombu wants it.
+def read_message(raw: bytes, expected: str = "") -> tuple[str, dict[str, Any]]:
+    """The delivery tag and the whole message as kombu wants it. `expected` is the tag that it must have, if not empty.
 
     Raises:
         UnreadableMessageError: it is not one that can be handed on.
@@ -83,4 +83,6 @@ def read_message(raw: bytes) -> tuple[str, dict[str, Any]]:
     if f'"{tag}"'.encode() not in raw:
         # Written with escapes, it could not be found again: the message would be taken and put back for ever.
         raise UnreadableMessageError("not a message: its delivery tag is written with escapes")
+    if expected and tag != expected:
+        raise UnreadableMessageError(f"not a message: it waited as {expected!r}, which is not its delivery tag")
     return tag, payload

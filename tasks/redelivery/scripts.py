@@ -1,11 +1,18 @@
 """The steps of a delivery, each atomic on the server and timed by its clock, so that skewed workers do no harm.
 
+                            lanes
+                              |
     queue --BLMOVE--> taken --TAKE--> leased --ACK--> gone
       ^                 |               |
       +-----SWEEP-------+---HAND_BACK---+
 
 At every moment a message is in exactly one of these places, and every place but `gone` is looked after: `taken` by the
 consumer's registration, `leased` by the lease. The only step that waits, BLMOVE, cannot be a script, hence `taken`.
+
+A worker waits for one list only, so the queue tells of every message. What is in a lane is told of by a ticket, an
+empty string; which message it stands for is decided when it is taken. Hence a ticket may be lost or doubled without
+harm: one too many finds no message, one too few is made good by SWEEP. One message to one ticket is the rule all the
+same: the queue's length is the backlog.
 """
 
 _NOW = """
@@ -13,25 +20,77 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 """
 
+# So often the bulk level is served first, so that it never starves.
+BULK_EVERY = 8
+# What Celery's own API sends has no lane. Where there are any it gets one, of this producer.
+PLAIN_PRODUCER = "celery"
+
+# The next message's tag and text; nil when no lane holds one. An entry is its tag, a space and the message. The lane
+# goes to the end of its ring while something is left in it. Rings name producers and not keys: who may write into a
+# ring must not thereby choose what is read.
+CHOOSE = f"""
+local function choose(interactive, bulk, turns)
+  local rings = {{interactive, bulk}}
+  if redis.call('EXISTS', interactive, bulk) == 2 and redis.call('INCR', turns) % {BULK_EVERY} == 0 then
+    rings = {{bulk, interactive}}
+  end
+  for _, ring in ipairs(rings) do
+    local producer = redis.call('LMOVE', ring, ring, 'LEFT', 'RIGHT')
+    while producer do
+      local lane = ring .. ':' .. producer
+      local entry = redis.call('RPOP', lane)
+      if redis.call('EXISTS', lane) == 0 then redis.call('RPOP', ring) end
+      if entry then
+        local space = string.find(entry, ' ', 1, true)
+        if space then return string.sub(entry, 1, space - 1), string.sub(entry, space + 1) end
+        return redis.sha1hex(entry), entry
+      end
+      producer = redis.call('LMOVE', ring, ring, 'LEFT', 'RIGHT')
+    end
+  end
+end
+"""
+
 # KEYS consumers; ARGV taken. A consumer registers before its first BLMOVE and goes on doing so while it lives.
 REGISTER = _NOW + "return redis.call('ZADD', KEYS[1], now, ARGV[1])"
 
-# KEYS taken, leased, leases, losses, queue; ARGV tag. Returns how often the lease ended before, or false when the
-# message is not there any more, because this consumer was silent for so long that it was given to others. Another
-# message in the list is one whose BLMOVE answer was lost with a connection: it goes back. A tag stands in its message.
+# KEYS taken, leased, leases, losses, queue, interactive, bulk, turns; ARGV tag, or "" for a ticket. Leases a message
+# and returns how often its lease ended before, and its tag and text where it is another one than was taken; false when
+# what was taken is not there any more, because this consumer was silent for so long that it was given to others, or
+# when no message waits for a ticket.
+#
+# What has a place among the losses was leased before: it has waited for its turn. Any other whole message lines up in
+# a lane of its own, if there are lanes, and is then a ticket like any other. What else is in the list are entries
+# whose BLMOVE answer was lost with a connection: they go back. A tag stands in its message.
 TAKE = (
     _NOW
-    + """
-while true do
-  local message = redis.call('RPOP', KEYS[1])
-  if not message then return false end
-  if string.find(message, ARGV[1], 1, true) then
-    redis.call('HSET', KEYS[2], ARGV[1], message)
-    redis.call('ZADD', KEYS[3], now, ARGV[1])
-    return tonumber(redis.call('HGET', KEYS[4], ARGV[1]) or 0)
+    + CHOOSE
+    + f"""
+local taken, queue, tag = KEYS[1], KEYS[5], ARGV[1]
+local entry
+repeat
+  entry = redis.call('RPOP', taken)
+  if not entry then return false end
+  local is_ours = tag == '' and entry == '' or tag ~= '' and string.find(entry, tag, 1, true)
+  if not is_ours then redis.call('RPUSH', queue, entry) end
+until is_ours
+while redis.call('LMOVE', taken, queue, 'RIGHT', 'RIGHT') do end
+if tag ~= '' then
+  local losses = redis.call('HGET', KEYS[4], tag)
+  if losses or redis.call('EXISTS', KEYS[6], KEYS[7]) == 0 then
+    redis.call('HSET', KEYS[2], tag, entry)
+    redis.call('ZADD', KEYS[3], now, tag)
+    return {{tonumber(losses or 0)}}
   end
-  redis.call('RPUSH', KEYS[5], message)
+  local lane = KEYS[7] .. ':{PLAIN_PRODUCER}'
+  if redis.call('EXISTS', lane) == 0 then redis.call('RPUSH', KEYS[7], '{PLAIN_PRODUCER}') end
+  redis.call('LPUSH', lane, tag .. ' ' .. entry)
 end
+local chosen, message = choose(KEYS[6], KEYS[7], KEYS[8])
+if not chosen then return false end
+redis.call('HSET', KEYS[2], chosen, message)
+redis.call('ZADD', KEYS[3], now, chosen)
+return {{0, chosen, message}}
 """
 )
 
@@ -53,11 +112,13 @@ return 1
 
 # KEYS leased, leases, losses, queue; ARGV tag, losses. Puts it where it is taken next, and returns whether that was
 # done. Not for who lost the lease meanwhile: it is known by the losses that TAKE had told it, which have grown since.
+# That it was leased before is remembered by a place among the losses.
 HAND_BACK = """
 local message = redis.call('HGET', KEYS[1], ARGV[1])
 if not message or (redis.call('HGET', KEYS[3], ARGV[1]) or '0') ~= ARGV[2] then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HSETNX', KEYS[3], ARGV[1], 0)
 redis.call('RPUSH', KEYS[4], message)
 return 1
 """
@@ -72,10 +133,13 @@ return #ARGV - 1
 """
 )
 
-# KEYS leased, leases, losses, consumers, queue; ARGV lease_ms, forget_ms, limit. Returns how many deliveries' leases
-# had ended, and how many messages silent consumers had taken and not leased. Nothing of the latter was run, so it does
-# not count as a loss. A silent consumer stays registered for long after its list is empty: stopped in the middle of a
-# BLMOVE and continued, it may still be given a message.
+# KEYS leased, leases, losses, consumers, queue, interactive, bulk; ARGV lease_ms, forget_ms, limit. Returns how many
+# deliveries' leases had ended, how many entries silent consumers had taken and not leased, and how many tickets were
+# missing. Nothing that was not leased was run, so it does not count as a loss. A silent consumer stays registered for
+# long after its list is empty: stopped in the middle of a BLMOVE and continued, it may still be given a message.
+#
+# Tickets are missing where something else than a worker of this version took one, or somebody deleted the queue. They
+# can be counted when the queue is empty: what is in the lanes then, less the tickets that consumers are just taking.
 SWEEP = (
     _NOW
     + """
@@ -94,6 +158,32 @@ for _, taken in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[1
   while redis.call('LMOVE', taken, KEYS[5], 'RIGHT', 'RIGHT') do rescued = rescued + 1 end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[2])
-return {#ended, rescued}
+local missing = 0
+if redis.call('EXISTS', KEYS[5]) == 0 and redis.call('EXISTS', KEYS[6], KEYS[7]) > 0 then
+  for ring = 6, 7 do
+    for _, producer in ipairs(redis.call('LRANGE', KEYS[ring], 0, -1)) do
+      missing = missing + redis.call('LLEN', KEYS[ring] .. ':' .. producer)
+    end
+  end
+  for _, taken in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do
+    for _, entry in ipairs(redis.call('LRANGE', taken, 0, -1)) do
+      if entry == '' then missing = missing - 1 end
+    end
+  end
+  for _ = 1, missing do redis.call('LPUSH', KEYS[5], '') end
+end
+return {#ended, rescued, math.max(missing, 0)}
 """
 )
+
+# KEYS queue, interactive, bulk, turns. Removes all that waits, and returns how much that was.
+PURGE = """
+local count = redis.call('LLEN', KEYS[1])
+for ring = 2, 3 do
+  for _, producer in ipairs(redis.call('LRANGE', KEYS[ring], 0, -1)) do
+    redis.call('UNLINK', KEYS[ring] .. ':' .. producer)
+  end
+end
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+return count
+"""

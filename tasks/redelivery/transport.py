@@ -139,7 +139,7 @@ class LeaseChannel(KombuChannel):
     """A channel that consumes at most one queue with acknowledgement, by BLMOVE and leases."""
 
     QoS = LeaseQoS
-    # Priorities would need a list for each, and BLMOVE takes from one only.
+    # kombu's priorities would need a list for each, and BLMOVE takes from one only: there are lanes instead.
     priority_steps = [0]  # noqa: RUF012 - kombu's type
     from_transport_options = (*KombuChannel.from_transport_options, "repls")
     repls = 0  # of this worker; 0: the prefetch count alone decides how much is taken
@@ -159,6 +159,7 @@ class LeaseChannel(KombuChannel):
         self._register_consumer = client.register_script(scripts.REGISTER)
         self._take = client.register_script(scripts.TAKE)
         self._untake = client.register_script(scripts.UNTAKE)
+        self._empty = client.register_script(scripts.PURGE)
         self._ack = client.register_script(scripts.ACK)
         self._hand_back = client.register_script(scripts.HAND_BACK)
 
@@ -170,6 +171,11 @@ class LeaseChannel(KombuChannel):
         if self.keys is None:
             raise ValueError("this channel consumes no queue with leases")
         return self.keys
+
+    def _take_keys(self) -> list[str]:
+        keys = self._keys()
+        lanes = [keys.interactive, keys.bulk, keys.turns]
+        return [self.taken, keys.leased, keys.leases, keys.losses, keys.queue, *lanes]
 
     def has_appetite(self) -> bool:
         """Whether to ask for one more message, as far as REPLs are concerned."""
@@ -190,6 +196,13 @@ class LeaseChannel(KombuChannel):
         with self.conn_or_acquire() as client:
             self._ack(keys=[keys.leased, keys.leases, keys.losses], args=[tag], client=client)
         self.leased_tags.pop(tag, None)
+
+    def _purge(self, queue: str) -> int:
+        """For `celery purge`: lanes are emptied, too."""
+        keys = QueueKeys.of(queue)
+        with self.conn_or_acquire() as client:
+            names = [keys.queue, keys.interactive, keys.bulk, keys.turns]
+            return int(self._empty(keys=names, client=client))
 
     def hand_back(self, tag: str) -> None:
         """Let another worker have it, or this one again. Safe in any thread. Where it fails, the lease ends."""
@@ -248,28 +261,45 @@ class LeaseChannel(KombuChannel):
         finally:
             self._in_poll = None
 
+    def _lease(self, raw: bytes) -> tuple[str, int, dict[str, Any]]:
+        """Lease what was taken, or what it is a ticket for. Returns delivery tag, lost leases so far, and message.
+
+        Raises:
+            Empty: it is not there any more, or is no message: then it is among the dead letters.
+        """
+        tag = ""
+        payload: dict[str, Any] = {}
+        try:
+            if raw:
+                tag, payload = read_message(raw)
+            took = self._take(keys=self._take_keys(), args=[tag], client=self.client)
+            if took is None:
+                raise Empty
+            losses, *chosen = took
+            if chosen:
+                tag, raw = chosen[0].decode(), chosen[1]
+                _, payload = read_message(raw, tag)
+        except UnreadableMessageError as error:
+            queue = self._keys().queue
+            logger.error(  # noqa: TRY400 - its traceback says nothing more
+                "what was in the queue was put among the dead letters of %s: %s", queue, error
+            )
+            with self.client.pipeline() as pipeline:
+                bury(pipeline, queue, unreadable(tag or secrets.token_hex(8), raw, str(error)))
+                pipeline.lrem(self.taken, 1, raw)
+                pipeline.execute()
+            if tag:
+                self.acknowledge(tag)
+            raise Empty from error
+        return tag, losses, payload
+
     def _receive_message(self, raw: bytes) -> bool:
         """Lease what is in the `taken` list, and deliver it."""
         keys = self._keys()
         if self.paused or not self._takes_leases() or not self.has_appetite():
             self._untake(keys=[self.taken, keys.queue], client=self.client)
             raise Empty
-        try:
-            tag, payload = read_message(raw)
-        except UnreadableMessageError as error:
-            logger.error(  # noqa: TRY400 - its traceback says nothing more
-                "what was in the queue was put among the dead letters of %s: %s", keys.queue, error
-            )
-            with self.client.pipeline() as pipeline:
-                bury(pipeline, keys.queue, unreadable(secrets.token_hex(8), raw, str(error)))
-                pipeline.lrem(self.taken, 1, raw)
-                pipeline.execute()
-            raise Empty from error
-        losses = self._take(
-            keys=[self.taken, keys.leased, keys.leases, keys.losses, keys.queue], args=[tag], client=self.client
-        )
-        if losses is None:
-            raise Empty
+        tag, losses, payload = self._lease(raw)
         self.leased_tags[tag] = losses
         if losses:
             payload["headers"][LOSSES_HEADER] = losses

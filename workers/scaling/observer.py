@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 
 from producer.connection import broker_errors, open_redis
 from producer.errors import BrokerUnavailableError
+from producer.lane import PRIORITIES, ring_key
 from producer.quorum import amqp_addresses
 from producer.settings import Settings, without_password
 from workers.telemetry import WorkerReport, read_reports
@@ -20,28 +22,65 @@ SAMPLES = 8  # places of a long queue that are looked at
 NEIGHBOURS = 8  # messages at each of them
 CONNECT_SECONDS = 5.0
 
-# KEYS queue, leases; ARGV samples, neighbours. Returns the queue's length, how many deliveries are leased, and for
-# messages at even distances, oldest first: position from the oldest, kind, when it was enqueued (or "").
-# It looks for words instead of decoding: a message may be a megabyte, and the server waits for us. What users write is
-# base64 in the body, and quotes in the headers are escaped, so the patterns cannot be met by chance.
+# KEYS queue, leases, interactive ring, bulk ring; ARGV samples, neighbours. Returns the queue's length, how many
+# deliveries are leased, how many wait at the interactive level, how many producers wait, and for messages at even
+# distances: place, kind, when it was enqueued (or ""). Whole messages have their place in the queue. Those in lanes
+# are where they will be when the lanes of a level take turns, the interactive level first: behind all that is as deep
+# in its own lane. It looks for words instead of decoding: a message may be a megabyte, and the server waits for us.
+# What users write is base64 in the body, and quotes in the headers are escaped, so the patterns cannot be met by
+# chance.
 _LOOK = """
 local length = redis.call('LLEN', KEYS[1])
-local found = {length, redis.call('ZCARD', KEYS[2])}
 local samples, neighbours = tonumber(ARGV[1]), tonumber(ARGV[2])
-local places = {}
-if length <= samples * neighbours then
-  places = {{0, length}}
-else
-  for sample = 0, samples - 1 do places[sample + 1] = {math.floor(length * sample / samples), neighbours} end
-end
-for _, place in ipairs(places) do
-  local messages = redis.call('LRANGE', KEYS[1], -place[1] - place[2], -place[1] - 1)
-  for back = #messages, 1, -1 do
-    local message = messages[back]
-    found[#found + 1] = place[1] + #messages - back
-    found[#found + 1] = string.match(message, '"task":%s*"leanfleet%.([%w_]+)"') or ''
-    found[#found + 1] = string.match(message, '"enqueued_at":%s*([%d%.eE+]+)') or ''
+local found = {length, redis.call('ZCARD', KEYS[2]), 0, 0}
+local is_short = length <= samples * neighbours
+
+local function look(list, length, samples, neighbours, place_of)
+  local stretches = {}
+  if is_short or length <= samples * neighbours then
+    stretches = {{0, length}}
+  else
+    for sample = 0, samples - 1 do stretches[sample + 1] = {math.floor(length * sample / samples), neighbours} end
   end
+  for _, stretch in ipairs(stretches) do
+    local messages = redis.call('LRANGE', list, -stretch[1] - stretch[2], -stretch[1] - 1)
+    for back = #messages, 1, -1 do
+      local message = messages[back]
+      if message ~= '' then
+        found[#found + 1] = place_of(stretch[1] + #messages - back)
+        found[#found + 1] = string.match(message, '"task":%s*"leanfleet%.([%w_]+)"') or ''
+        found[#found + 1] = string.match(message, '"enqueued_at":%s*([%d%.eE+]+)') or ''
+      end
+    end
+  end
+end
+
+look(KEYS[1], length, samples, neighbours, function(depth) return depth end)
+local before = 0
+for ring = 3, 4 do
+  local producers = redis.call('LRANGE', KEYS[ring], 0, -1)
+  local lengths, level = {}, 0
+  for index, producer in ipairs(producers) do
+    lengths[index] = redis.call('LLEN', KEYS[ring] .. ':' .. producer)
+    level = level + lengths[index]
+  end
+  local step = math.ceil(#producers / (samples * neighbours))
+  local looked_at = step > 0 and math.ceil(#producers / step) or 0
+  for index = 1, #producers, math.max(step, 1) do
+    local function place_of(depth)
+      local place = before
+      for other, ahead in ipairs(lengths) do
+        place = place + math.min(ahead, other < index and depth + 1 or depth)
+      end
+      return math.min(place, length - 1)
+    end
+    local places = math.max(1, math.floor(samples / looked_at))
+    local each = math.max(1, math.floor(samples * neighbours / looked_at / places))
+    look(KEYS[ring] .. ':' .. producers[index], lengths[index], places, each, place_of)
+  end
+  if ring == 3 then found[3] = level end
+  found[4] = found[4] + #producers
+  before = before + level
 end
 return found
 """
@@ -62,44 +101,59 @@ class SampledMessage(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sight:
-    """One look. `in_flight` is None where the broker does not tell."""
+    """One look. `in_flight` is None where the broker does not tell, and so are `interactive`, how many of the queued
+    wait at that level, and `producers`, how many have something waiting at one of the levels.
+    """
 
     queued: int
     in_flight: int | None
     samples: tuple[SampledMessage, ...]
     reports: tuple[WorkerReport, ...]
+    interactive: int | None = None
+    producers: int | None = None
 
     def kinds(self, first: int, end: int) -> Counter[str]:
         """The kinds of the sampled messages at these places."""
         return Counter(each.kind for each in self.samples if first <= each.place < end)
 
 
-class QueueReader(Protocol):
+class QueueSight(NamedTuple):
     """The broker's side of a sight."""
 
-    async def read(self) -> tuple[int, int | None, tuple[SampledMessage, ...]]:
-        """Length, deliveries in flight, samples. Raises BrokerUnavailableError."""
+    queued: int
+    in_flight: int | None = None
+    samples: tuple[SampledMessage, ...] = ()
+    interactive: int | None = None
+    producers: int | None = None
+
+
+class QueueReader(Protocol):
+    async def read(self) -> QueueSight:
+        """Raise BrokerUnavailableError when it cannot be seen."""
 
     async def close(self) -> None:
         """Give up the connection."""
 
 
 class RedisQueue:
-    """A Redis list, as Celery writes it: pushed at its left, taken from its right."""
+    """A Redis list, pushed at its left and taken from its right, and the lanes that it has tickets for."""
 
     def __init__(self, redis: Redis, url: str, queue: str) -> None:
         self._url = url
-        self._keys = [queue, leases_key(queue)]
+        self._keys = [queue, leases_key(queue), *(ring_key(queue, priority) for priority in PRIORITIES)]
         self._look: Any = redis.register_script(_LOOK)
 
-    async def read(self) -> tuple[int, int | None, tuple[SampledMessage, ...]]:
+    async def read(self) -> QueueSight:
         with broker_errors(self._url):
-            length, leased, *words = await self._look(keys=self._keys, args=[SAMPLES, NEIGHBOURS])
-        samples = tuple(
+            length, leased, interactive, producers, *words = await self._look(
+                keys=self._keys, args=[SAMPLES, NEIGHBOURS]
+            )
+        found = (
             SampledMessage(int(place), kind.decode(), _number(enqueued_at))
             for place, kind, enqueued_at in zip(words[::3], words[1::3], words[2::3], strict=True)
         )
-        return int(length), int(leased), samples
+        samples = sorted(found, key=itemgetter(0))
+        return QueueSight(int(length), int(leased), tuple(samples), int(interactive), int(producers))
 
     async def close(self) -> None:
         """Nothing: the connection is whoever's gave it."""
@@ -112,8 +166,8 @@ class AmqpQueue:
         self._url = url
         self._queue = queue
 
-    async def read(self) -> tuple[int, int | None, tuple[SampledMessage, ...]]:
-        return await asyncio.to_thread(self._length), None, ()
+    async def read(self) -> QueueSight:
+        return QueueSight(await asyncio.to_thread(self._length))
 
     def _length(self) -> int:
         try:
@@ -155,10 +209,10 @@ class Observer:
 
     async def look(self) -> Sight:
         """Raise BrokerUnavailableError when it cannot be seen."""
-        queued, in_flight, samples = await self._queue.read()
+        queue = await self._queue.read()
         with broker_errors(self._url):
             reports = await read_reports(self._redis, self._name)
-        return Sight(queued=queued, in_flight=in_flight, samples=samples, reports=tuple(reports))
+        return Sight(**queue._asdict(), reports=tuple(reports))
 
     async def close(self) -> None:
         await self._queue.close()

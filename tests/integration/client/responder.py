@@ -28,6 +28,8 @@ from producer.result import (
     TacticResult,
     VerifyProofResult,
 )
+from tasks.redelivery.connection import LeaseConnection
+from tests.lanes import waiting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class Responder:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with kombu.Connection(self.url, transport_options={"polling_interval": 0.1}) as connection:
+                with LeaseConnection(self.url, transport_options={"polling_interval": 0.1}) as connection:
                     self._consume(connection)
             except (kombu.exceptions.OperationalError, redis.exceptions.RedisError, OSError):
                 self._stop.wait(0.05)
@@ -129,6 +131,6 @@ class Responder:
 
 
 def envelopes(client: redis.Redis, queue: str = "leanfleet") -> list[tuple[dict[str, Any], Any]]:
-    """What waits in a queue: each envelope and its decoded body, the oldest first."""
-    found = [json.loads(data) for data in reversed(client.lrange(queue, 0, -1))]
+    """What waits in a queue: each envelope and its decoded body; of each producer and priority, the oldest first."""
+    found = [json.loads(data) for data in waiting(client, queue)]
     return [(envelope, json.loads(base64.b64decode(envelope["body"]))) for envelope in found]

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import hypothesis.strategies as st
 import pytest
@@ -12,9 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from producer.lane import PRIORITIES, Lane, Priority
+from producer.publisher import PUBLISH
 from tasks.redelivery import scripts
 from tasks.redelivery.keys import QueueKeys
 from tasks.stack.valkey import Valkey
+from tests.lanes import lanes
 
 WORKERS = st.integers(0, 2)
 # A lease that no run of a test outlives, and one that has ended already.
@@ -41,18 +44,56 @@ class Leases(RuleBasedStateMachine):
         self.acknowledged: set[str] = set()
         self.beliefs: list[dict[str, int]] = [{}, {}, {}]
         self.restarts = 0
+        self.is_told = True  # until somebody takes tickets away or invents some
+        self.invented = 0
 
     def teardown(self) -> None:
+        """Whatever came before: one more worker and the sweep bring everything to an end."""
+        self.beliefs[0] = {}
+        for _ in range(2 * len(self.published) + self.invented + 1):
+            self._sweep(ENDED_MS)
+            self.take(0)
+            for tag in list(self.beliefs[0]):
+                del self.beliefs[0][tag]
+                self._acknowledge(tag)
+        assert self.acknowledged == set(self.published), "something waits, and no worker is told of it"
+        assert not self.client.exists(self.keys.queue, self.keys.interactive, self.keys.bulk)
         self.client.close()
 
     def _taken(self, worker: int) -> str:
         return self.keys.taken(f"worker{worker}")
 
-    @rule()
-    def publish(self) -> None:
+    def _message(self) -> tuple[str, bytes]:
         tag = f"tag{len(self.published):08}"
         self.published[tag] = b'{"properties": {"delivery_tag": "%s"}}' % tag.encode()
-        self.client.lpush(self.keys.queue, self.published[tag])
+        return tag, self.published[tag]
+
+    @rule()
+    def publish(self) -> None:
+        """As Celery's own API does: into the queue itself."""
+        _, message = self._message()
+        self.client.lpush(self.keys.queue, message)
+
+    @rule(priority=st.sampled_from(PRIORITIES), producer=st.sampled_from("ab"), count=st.integers(1, 3))
+    def publish_in_a_lane(self, priority: Priority, producer: str, count: int) -> None:
+        lane = Lane(self.keys.queue, priority, producer)
+        entries = [b"%s %s" % (tag.encode(), message) for tag, message in (self._message() for _ in range(count))]
+        self.client.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, producer, *entries)
+
+    @rule()
+    def lose_tickets(self) -> None:
+        """As a worker of an older version does, or somebody who deletes the queue; whole messages he puts back."""
+        whole = [entry for entry in cast("list[bytes]", self.client.lrange(self.keys.queue, 0, -1)) if entry]
+        self.client.delete(self.keys.queue)
+        if whole:
+            self.client.rpush(self.keys.queue, *whole)
+        self.is_told = False
+
+    @rule()
+    def invent_a_ticket(self) -> None:
+        self.client.lpush(self.keys.queue, b"")
+        self.is_told = False
+        self.invented += 1
 
     @rule(worker=WORKERS)
     def pop(self, worker: int) -> None:
@@ -68,11 +109,17 @@ class Leases(RuleBasedStateMachine):
         raw = self.client.lmove(keys.queue, self._taken(worker), "RIGHT", "LEFT")
         if raw is None:
             return
-        (tag,) = (tag for tag, message in self.published.items() if message == raw)
-        losses = self.client.eval(
-            scripts.TAKE, 5, self._taken(worker), keys.leased, keys.leases, keys.losses, keys.queue, tag
-        )
-        assert isinstance(losses, int)
+        tag = "" if raw == b"" else next(tag for tag, message in self.published.items() if message == raw)
+        names = (self._taken(worker), keys.leased, keys.leases, keys.losses, keys.queue)
+        took = self.client.eval(scripts.TAKE, 8, *names, keys.interactive, keys.bulk, keys.turns, tag)
+        if took is None:
+            assert not tag, "a whole message that was there was not leased"
+            assert not self._in_lanes(), "a ticket found no message, and one waits"
+            return
+        losses, *chosen = cast("list[Any]", took)
+        if chosen:
+            tag = chosen[0].decode()
+            assert chosen[1] == self.published[tag]
         self.beliefs[worker][tag] = losses
 
     @rule(worker=WORKERS, draw=st.randoms(use_true_random=False))
@@ -81,6 +128,9 @@ class Leases(RuleBasedStateMachine):
             return
         tag = draw.choice(sorted(held))  # type: ignore[attr-defined] # random.Random, of hypothesis
         del held[tag]
+        self._acknowledge(tag)
+
+    def _acknowledge(self, tag: str) -> None:
         keys = self.keys
         counted = self.client.eval(scripts.ACK, 3, keys.leased, keys.leases, keys.losses, tag)
         if counted:
@@ -107,7 +157,8 @@ class Leases(RuleBasedStateMachine):
 
     @rule()
     def sweep_while_all_live(self) -> None:
-        assert self._sweep(ALIVE_MS) == [0, 0]
+        ended, rescued, _ = self._sweep(ALIVE_MS)
+        assert (ended, rescued) == (0, 0)
 
     @rule()
     def sweep_after_a_silence(self) -> None:
@@ -145,14 +196,37 @@ class Leases(RuleBasedStateMachine):
         assert sorted(leased) == sorted(leases)
         assert not {tag.decode() for tag in cast("list[bytes]", self.client.hkeys(keys.losses))} & self.acknowledged
 
-    def _sweep(self, lease_ms: int) -> object:
+    @invariant()
+    def what_waits_is_told_of(self) -> None:
+        """Exactly once while nobody but us had his hands in it; and in any case by the time that the queue is empty."""
+        told = sum(
+            entry == b"" for key in self._lists() for entry in cast("list[bytes]", self.client.lrange(key, 0, -1))
+        )
+        waiting = len(self._in_lanes())
+        if self.is_told:
+            assert told == waiting
+        elif not self.client.exists(self.keys.queue) and waiting:
+            self._sweep(ALIVE_MS)
+            assert self.client.llen(self.keys.queue) >= waiting - 3, "somebody may be just taking one"
+        for ring in (self.keys.interactive, self.keys.bulk):
+            producers = cast("list[bytes]", self.client.lrange(ring, 0, -1))
+            assert len(producers) == len(set(producers))
+
+    def _sweep(self, lease_ms: int) -> list[int]:
         keys = self.keys
-        names = (keys.leased, keys.leases, keys.losses, keys.consumers, keys.queue)
-        return self.client.eval(scripts.SWEEP, 5, *names, lease_ms, 10**9, 100)
+        names = (keys.leased, keys.leases, keys.losses, keys.consumers, keys.queue, keys.interactive, keys.bulk)
+        return cast("list[int]", self.client.eval(scripts.SWEEP, 7, *names, lease_ms, 10**9, 100))
+
+    def _lists(self) -> list[str]:
+        return [self.keys.queue, *map(self._taken, range(3))]
+
+    def _in_lanes(self) -> list[bytes]:
+        return [message for lane in lanes(self.client, self.keys.queue).values() for message in lane]
 
     def _places(self) -> list[bytes]:
-        lists = [self.client.lrange(key, 0, -1) for key in (self.keys.queue, *map(self._taken, range(3)))]
-        return [cast("bytes", each) for found in (*lists, self.client.hvals(self.keys.leased)) for each in found]
+        whole = (self.client.lrange(key, 0, -1) for key in self._lists())
+        held = cast("list[bytes]", self.client.hvals(self.keys.leased))
+        return [*(each for found in whole for each in cast("list[bytes]", found)), *held, *self._in_lanes()]
 
 
 def test_in_any_order_nothing_is_lost_and_only_one_acknowledgement_counts(server: Valkey) -> None:

@@ -15,6 +15,7 @@ from producer.call import Call
 from producer.client import Client
 from producer.envelope import CallHeader, task_message
 from producer.errors import BrokerRefusedError, BrokerUnavailableError
+from producer.lane import Lane
 from producer.operation import RunCode
 from producer.outcome import Outcome
 from producer.publisher import open_publisher
@@ -25,6 +26,8 @@ from tasks.stack.valkey import Valkey
 from tests.integration.redelivery.conftest import StartMachine
 from tests.rabbitmq import RabbitMQ
 from tests.waiting import until
+
+LANE = Lane("q", "bulk", "me")
 
 
 @pytest.fixture
@@ -127,8 +130,8 @@ async def test_what_is_published_is_there_when_publishing_returns(settings: Sett
     header = CallHeader(reply_to="me", enqueued_at=0.0)
     messages = [task_message(str(uuid.uuid4()), RunCode(code="x"), header, sent_by="test") for _ in range(2500)]
     try:
-        await publisher.publish(settings.queue, messages)
-        assert await publisher.backlog(settings.queue) == 2500
+        await publisher.publish(Lane(settings.queue, "bulk", "me"), messages)
+        assert await publisher.backlog(Lane(settings.queue, "bulk", "me")) == 2500
         assert rabbitmq.depth(settings.queue) == 2500
     finally:
         await publisher.close()
@@ -148,7 +151,7 @@ async def test_a_queue_of_another_kind_a_wrong_password_and_nobody_there_are_tol
         publisher = open_publisher(url)
         try:
             with pytest.raises(error, match=words):
-                await publisher.publish(settings.queue, [])
+                await publisher.publish(Lane(settings.queue, "bulk", "me"), [])
         finally:
             await publisher.close()
 
@@ -165,24 +168,24 @@ async def test_a_broker_that_restarts_in_between_loses_nothing_that_was_confirme
         async def publish_as_a_client_does() -> None:
             while True:
                 with contextlib.suppress(BrokerUnavailableError):
-                    await publisher.publish("q", [message])
+                    await publisher.publish(LANE, [message])
                     return
 
         try:
             # A queue that was made in the seconds before a kill of its only node is lost with it, as RabbitMQ writes
             # down late where its queues are. This one is known after a stop in good order.
-            await publisher.publish("q", [])
+            await publisher.publish(LANE, [])
             await asyncio.to_thread(server.stop, grace_seconds=30)
             server.start()
             await asyncio.to_thread(server.wait_ready)
             await asyncio.wait_for(publish_as_a_client_does(), 30)
-            await publisher.publish("q", [message] * 99)
+            await publisher.publish(LANE, [message] * 99)
             server.kill()
             with pytest.raises(BrokerUnavailableError):
-                await publisher.publish("q", [message])
+                await publisher.publish(LANE, [message])
             server.start()
             await asyncio.to_thread(server.wait_ready)
             await asyncio.wait_for(publish_as_a_client_does(), 30)
-            assert await publisher.backlog("q") >= 101
+            assert await publisher.backlog(LANE) >= 101
         finally:
             await publisher.close()

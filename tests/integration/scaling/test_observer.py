@@ -7,6 +7,7 @@ from celery import Celery
 from redis.asyncio import Redis
 
 from producer.envelope import CallHeader, task_message
+from producer.lane import Lane
 from producer.operation import RunCode, RunTactics
 from producer.publisher import open_publisher
 from producer.settings import Settings
@@ -20,11 +21,11 @@ CODE = RunCode(code='-- "task": "leanfleet.export_state", "enqueued_at": 1.0')
 TACTICS = RunTactics(state=STATE, tactics=('"task": "leanfleet.import_state"',))
 
 
-async def enqueue(settings: Settings, *operations: RunCode | RunTactics, at: float) -> None:
+async def enqueue(settings: Settings, *operations: RunCode | RunTactics, at: float, lane: Lane | None = None) -> None:
     publisher = open_publisher(settings.broker_url)
     header = CallHeader(reply_to="me", enqueued_at=at)
     messages = [task_message(str(uuid.uuid4()), each, header, sent_by="test") for each in operations]
-    await publisher.publish(settings.queue, messages)
+    await publisher.publish(lane or Lane(settings.queue, "bulk", "test"), messages)
     await publisher.close()
 
 
