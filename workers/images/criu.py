@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.images.errors import ImagesUnavailableError
+from workers.images.rights import Rights
 
 OLDEST = (4, 1, 1)
-_ADVICE = "install CRIU 4.1.1 or newer (Debian 13: apt-get install criu) and run the worker as root with CAP_SYS_ADMIN"
+_ADVICE = "install CRIU 4.1.1 or newer (Debian 13: apt-get install criu)"
 _CHECK_SECONDS = 20.0
+# What CRIU has found out about the kernel, which it keeps where that is in memory.
+_KNOWN = Path("/run/criu.kdat")
 
 # Lean's libuv would set up io_uring, which cannot be dumped.
 ENVIRONMENT = {"UV_USE_IO_URING": "0"}
@@ -29,10 +32,17 @@ class Criu:
     version: str
     unshare: str
     nsenter: str
+    setpriv: str = ""  # empty: it reads any user's limits as it is
+    users_flaw: str = ""  # why processes of other users cannot be dumped; empty when they can
 
-    def dump(self, pid: int, folder: Path, log: Path) -> tuple[str, ...]:
-        """The command that dumps process `pid` (as CRIU's own namespaces call it) and lets it go on."""
+    def dump(self, pid: int, folder: Path, log: Path, *, owner: int = 0) -> tuple[str, ...]:
+        """The command that dumps process `pid` (as CRIU's own namespaces call it) of user `owner`, and lets it go on.
+
+        A process's limits are shown to its own real user and to CAP_SYS_RESOURCE: who lacks that borrows the user.
+        """
+        borrowed = (f"--ruid={owner}", f"--rgid={owner}", "--clear-groups", "--") if owner and self.setpriv else ()
         return (
+            *((self.setpriv, *borrowed) if borrowed else ()),
             *(self.program, "dump", "--tree", str(pid), "--images-dir", str(folder)),
             *("--leave-running", "--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
         )
@@ -71,20 +81,33 @@ def find_criu(search: str | None = None) -> Criu:
     if program is None:
         raise ImagesUnavailableError(f"there is no criu on the PATH: {_ADVICE}")
     if os.geteuid() != 0:
-        raise ImagesUnavailableError(f"the worker is not root, and CRIU needs it to be: {_ADVICE}")
-    helpers = {name: shutil.which(name, path=search) or shutil.which(name) for name in ("unshare", "nsenter")}
-    if missing := [name for name, path in helpers.items() if path is None]:
-        raise ImagesUnavailableError(f"util-linux's {missing[0]} is not installed")
+        raise ImagesUnavailableError("the worker is not root, and CRIU needs it to be")
+    rights = Rights.of_this_process()
+    if missing := rights.missing:
+        raise ImagesUnavailableError(missing)
+    names = ("unshare", "nsenter", "setpriv")
+    helpers = {name: shutil.which(name, path=search) or shutil.which(name) or "" for name in names}
+    if lacking := [name for name, path in helpers.items() if not path]:
+        raise ImagesUnavailableError(f"util-linux's {lacking[0]} is not installed")
     said = _run((program, "--version"))
     match = re.search(r"Version:\s*((\d+)\.(\d+)(?:\.(\d+))?)", said.stdout)
     if match is None or tuple(int(part or 0) for part in match.groups()[1:]) < OLDEST:
         found = match[1] if match else said.stdout.strip() or said.stderr.strip() or "something else"
         raise ImagesUnavailableError(f"{program} is {found}, which is too old: {_ADVICE}")
-    checked = _run((program, "check"))
+    # Where copies are thawed: in a container /proc/sys is read-only, but not that of a new namespace.
+    checked = _run((helpers["unshare"], "--pid", "--fork", "--mount-proc", "--kill-child", "--", program, "check"))
     if checked.returncode != 0:
-        lines = [line for line in checked.stderr.splitlines() if line.startswith("Error")] or ["it does not say why"]
-        raise ImagesUnavailableError(f"criu does not work in this container or on this kernel: {lines[-1]}; {_ADVICE}")
-    return Criu(program=program, version=match[1], unshare=helpers["unshare"] or "", nsenter=helpers["nsenter"] or "")
+        lines = checked.stderr.strip().splitlines() or ["it does not say why"]
+        why = next((line for line in reversed(lines) if line.startswith("Error")), lines[-1])
+        raise ImagesUnavailableError(f"criu does not work in this container or on this kernel: {why}")
+    return Criu(
+        program=program,
+        version=match[1],
+        unshare=helpers["unshare"],
+        nsenter=helpers["nsenter"],
+        setpriv="" if rights.reads_limits else helpers["setpriv"],
+        users_flaw=rights.users_flaw(knows_kernel=_KNOWN.exists()),
+    )
 
 
 def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:

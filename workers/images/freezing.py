@@ -19,6 +19,8 @@ from workers.processes import number_inside
 
 FREEZE_SECONDS = 60.0
 _LOG = "dump.log"
+# What CRIU finds that it cannot do when it looks at the kernel, and what no REPL needs.
+_HARMLESS = ("RLIMIT_NOFILE", "(criu/tun.c", "(criu/libnetlink.c", "(criu/net.c")
 
 
 async def freeze(
@@ -89,7 +91,9 @@ async def _freeze(
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="image-", dir=parent))
         leader = process.leader
         mapped = await asyncio.to_thread(lambda: stamps(mapped_files(leader)))
-        done = await run(_command(process, leader, criu, folder), guard=guard, timeout_seconds=timeout_seconds)
+        done = await run(
+            _command(process, leader, criu, folder, warm.owner), guard=guard, timeout_seconds=timeout_seconds
+        )
         if done.returncode != 0:
             raise ImageError(f"criu could not freeze the REPL: {reason(folder / _LOG) or done.stderr}")  # noqa: TRY301
         return Image(folder=folder, warm=warm, mapped=mapped, written=stamps(written_files(folder)))
@@ -106,20 +110,20 @@ async def _freeze(
         raise
 
 
-def _command(process: AsyncLeanREPLProcess, leader: int, criu: Criu, folder: Path) -> tuple[str, ...]:
+def _command(process: AsyncLeanREPLProcess, leader: int, criu: Criu, folder: Path, owner: int) -> tuple[str, ...]:
     log = folder / _LOG
     if leader == process.pid:
-        return criu.dump(leader, folder, log)
+        return criu.dump(leader, folder, log, owner=owner)
     return criu.dump_inside(leader, number_inside(leader), folder, log)
 
 
 def reason(log: Path) -> str:
-    """The last of CRIU's complaints in its log; empty when it has none."""
+    """The first of CRIU's complaints in its log that say something; empty when it has none."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    errors = [line for line in lines if "Error" in line and "RLIMIT_NOFILE" not in line]
+    errors = [line for line in lines if "Error" in line and not any(map(line.__contains__, _HARMLESS))]
     return "; ".join(line.partition("Error ")[2] for line in errors[:2])
 
 

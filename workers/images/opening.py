@@ -11,7 +11,7 @@ from producer.settings import Settings
 from producer.store import AsyncStore, open_store
 from workers.embedded.build import writable_folder
 from workers.images.archive import Archive
-from workers.images.criu import find_criu
+from workers.images.criu import Criu, find_criu
 from workers.images.errors import ImagesUnavailableError
 from workers.images.stock import Fencing, ImageStock
 from workers.isolation.enclosure import Enclosures
@@ -80,7 +80,7 @@ async def open_stock(
         raise ImagesUnavailableError("they are switched off by LEANFLEET_WORKER_IMAGES")
     async with AsyncExitStack() as stack:
         criu = await asyncio.to_thread(find_criu)
-        fencing = await asyncio.to_thread(_fencing, worker, project) if is_fenced else None
+        fencing = await asyncio.to_thread(_fencing, worker, project, criu) if is_fenced else None
         if fencing is not None:
             stack.push_async_callback(asyncio.to_thread, fencing.close)
         images = await asyncio.to_thread(
@@ -102,10 +102,12 @@ async def _archives(worker: WorkerSettings, store: AsyncStore | None, stack: Asy
     return tuple(archives)
 
 
-def _fencing(worker: WorkerSettings, project: LeanProject) -> Fencing:
+def _fencing(worker: WorkerSettings, project: LeanProject, criu: Criu) -> Fencing:
     try:
         to_freeze, behind = open_thawing(worker, project)
     except UnsupportedPlatformError as error:
         raise ImagesUnavailableError(f"REPLs are isolated here, and {error.message}") from error
+    if to_freeze.changes_user and criu.users_flaw:
+        raise ImagesUnavailableError(f"isolated REPLs have users of their own, and {criu.users_flaw}")
     variables = variables_passed(worker)
     return Fencing(to_freeze=Enclosures(to_freeze, variables=variables), behind=Enclosures(behind, variables=variables))

@@ -64,34 +64,27 @@ def _find_bubblewrap() -> tuple[str, str]:
     path = shutil.which("bwrap")
     if path is None:
         return "", "bubblewrap is not installed (Debian: apt-get install bubblewrap)"
-    trial = (
-        path,
-        "--unshare-all",
-        "--die-with-parent",
-        "--ro-bind",
-        "/",
-        "/",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "true",
-    )
-    try:
-        done = subprocess.run(
-            trial,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TRIAL_SECONDS,
-            check=False,
-            env={"PATH": os.defpath},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return "", f"bubblewrap does not run here: {error}"
-    if done.returncode != 0:
+    flaw = ""
+    # Without a user namespace, too, as root's REPLs have none: one that is made in a container, where parts of /proc are
+    # covered, may not mount another /proc.
+    for namespaces in (("--unshare-all",), ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")):
+        trial = (path, *namespaces, "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+        try:
+            done = subprocess.run(
+                (*trial, "true"),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TRIAL_SECONDS,
+                check=False,
+                env={"PATH": os.defpath},
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return "", f"bubblewrap does not run here: {error}"
+        if done.returncode == 0:
+            return path, ""
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
-        return "", f"the kernel or this container does not let bubblewrap make namespaces: {said[-1]}"
-    return path, ""
+        flaw = flaw or f"the kernel or this container does not let bubblewrap make namespaces: {said[-1]}"
+    return "", flaw
 
 
 def _user_flaw() -> str:

@@ -1,0 +1,44 @@
+"""What CRIU may do, read from a process's status."""
+
+import pytest
+
+from workers.images.rights import Rights
+
+ROOT = 0x1FFFFFFFFFF
+SYS_ADMIN, NET_ADMIN, SYS_TIME, SYS_RESOURCE = 1 << 21, 1 << 12, 1 << 25, 1 << 24
+
+
+def status(capabilities: int = ROOT, *, seccomp: int = 0, no_new_privileges: int = 0) -> str:
+    return f"Name:\tx\nCapEff:\t{capabilities:016x}\nNoNewPrivs:\t{no_new_privileges}\nSeccomp:\t{seccomp}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (status(), ""),
+        (status(SYS_ADMIN | NET_ADMIN | SYS_TIME), ""),
+        (status(ROOT & ~SYS_TIME), "lacks CAP_SYS_TIME"),
+        (status(0), "lacks CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYS_TIME"),
+        (status(seccomp=2), "seccomp=unconfined"),
+    ],
+)
+def test_what_is_missing_is_named(text: str, words: str) -> None:
+    missing = Rights.from_status(text).missing
+    assert words in missing
+    assert bool(words) == bool(missing)
+
+
+@pytest.mark.parametrize(
+    ("text", "knows_kernel", "words"),
+    [
+        (status(), False, ""),
+        (status(no_new_privileges=1), False, ""),
+        (status(ROOT & ~SYS_RESOURCE), True, ""),
+        (status(ROOT & ~SYS_RESOURCE), False, "tmpfs"),
+        (status(ROOT & ~SYS_RESOURCE, no_new_privileges=1), True, "no-new-privileges"),
+    ],
+)
+def test_users_of_their_own_need_a_right_or_a_way_around_it(text: str, knows_kernel: bool, words: str) -> None:
+    flaw = Rights.from_status(text).users_flaw(knows_kernel=knows_kernel)
+    assert words in flaw
+    assert bool(words) == bool(flaw)
