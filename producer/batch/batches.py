@@ -386,14 +386,7 @@ class Batches:
         if manifest is None:
             return None  # deleted just now
         attempts = await archive.attempts(batch_id)
-        state = None
-        if attempts:
-            number = attempts[-1].number
-            closing = await archive.closing(batch_id, number)
-            if closing is not None:
-                state = State(closing.ending)
-            else:
-                state = State.RUNNING if (await self._mailbox(batch_id, attempts[-1]).look()).is_open else State.LOST
+        state = await self._state(batch_id, attempts)
         return Listed(
             id=batch_id,
             name=manifest.name,
@@ -445,15 +438,24 @@ class Batches:
         )
         candidates = [each for each in found if each is not None]
         doomed, running = chosen(candidates, named, older_than_seconds=older_than_seconds, now=time.time())
+        for each in [each for each in running if each.attempts]:
+            # Nobody may have looked since its last answer came.
+            if (await self._snapshot(each.manifest.id)).attempts[-1].state is not State.RUNNING:
+                running.remove(each)
+                doomed.append(each)
+        if named and running:
+            raise BatchError(
+                f"batch {running[0].manifest.id} is running: wait for it, or end it first "
+                f"(leanfleet batch cancel {running[0].manifest.id}). Nothing was deleted"
+            )
         gone: list[ObjectInfo] = []
         for each in doomed:
             data = await data_of(store, each.manifest.id)
             gone += data
             if not dry_run:
-                attempts = await archive.attempts(each.manifest.id)
-                await delete(store, each.manifest.id, data)
-                for attempt in attempts:
+                for attempt in each.attempts:
                     await self._mailbox(each.manifest.id, attempt).close()
+                await delete(store, each.manifest.id, data)
                 self._known.pop(each.manifest.id, None)
         kept = [each.manifest for each in candidates if each not in doomed]
         proofs = await unnamed_proofs(store, kept, now=dt.datetime.now(dt.UTC))
@@ -468,10 +470,21 @@ class Batches:
         )
 
     async def _candidate(self, batch_id: str) -> Candidate | None:
-        manifest = await self._parts.archive.manifest(batch_id)
+        archive = self._parts.archive
+        manifest = await archive.manifest(batch_id)
         if manifest is None:
             return None  # deleted just now
-        return Candidate(manifest=manifest, state=await self._state(batch_id))
+        attempts = await archive.attempts(batch_id)
+        return Candidate(manifest=manifest, attempts=attempts, state=await self._state(batch_id, attempts))
+
+    async def _state(self, batch_id: str, attempts: Sequence[Attempt]) -> State | None:
+        """As far as it can be told without looking at answers. None: nothing was enqueued."""
+        if not attempts:
+            return None
+        closing = await self._parts.archive.closing(batch_id, attempts[-1].number)
+        if closing is not None:
+            return State(closing.ending)
+        return State.RUNNING if (await self._mailbox(batch_id, attempts[-1]).look()).is_open else State.LOST
 
     # -- what is known -----------------------------------------------------------------------------------------------
 

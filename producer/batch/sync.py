@@ -8,6 +8,7 @@ from producer.batch.batches import Batches, Listed, Submission
 from producer.batch.columns import Columns
 from producer.batch.diff import Difference
 from producer.batch.publication import OnProgress
+from producer.batch.removal import Removal
 from producer.batch.result import BatchResult
 from producer.batch.status import Status
 from producer.files import Text
@@ -104,6 +105,13 @@ class SyncBatches:
 
     def all(self) -> list[Listed]:
         return self._wait(self._batches().all())
+
+    def remove(
+        self, batch_ids: Collection[str] = (), *, older_than_seconds: float | None = None, dry_run: bool = False
+    ) -> Removal:
+        return self._wait(
+            self._batches().remove(batch_ids, older_than_seconds=older_than_seconds, dry_run=dry_run)
+        )
 
     def cancel(self, batch_id: str) -> Status:
         return self._wait(self._batches().cancel(batch_id))

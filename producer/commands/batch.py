@@ -21,7 +21,7 @@ from producer.batch.export import check_export, export, write_csv
 from producer.batch.result import BatchResult
 from producer.batch.sources import read_proofs
 from producer.batch.status import Status
-from producer.commands.options import memory_size
+from producer.commands.options import age_seconds, memory_size
 from producer.commands.terminal import log_to, printable, progress_bar, stderr_console
 from producer.errors import InvalidInputError
 from producer.lane import Priority
@@ -272,6 +272,39 @@ def list_batches(*, as_json: AsJson = False) -> None:
             batch.id, _when(batch.created_at), f"{batch.total:,}", str(batch.attempts), state, printable(batch.name)
         )
     _print_table(table)
+
+
+@app.command()
+def rm(
+    batch_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or as much of each as is unique.")
+    ] = None,
+    *,
+    older_than: Annotated[
+        float | None,
+        typer.Option(metavar="AGE", parser=age_seconds, help="Only what was submitted longer ago, as in 30d or 12h."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+) -> None:
+    """Delete batches with all their results, for good.
+
+    Running batches are refused where they are named, and left where only an age is given. Proofs that other batches
+    have as well are kept; those that none has any more are deleted an hour after they were written at the earliest.
+
+    Exit codes: 0 deleted, or there was nothing; 2 nothing was: a batch is unknown or running.
+    """
+    console = stderr_console()
+    log_to(console)
+    found = _run(lambda batches: batches.remove(batch_ids or (), older_than_seconds=older_than, dry_run=dry_run))
+    for batch_id in found.ids:
+        sys.stdout.write(batch_id + "\n")
+    for batch_id in found.spared:
+        console.print(f"Batch {batch_id} is running, and stays.", markup=False)
+    words = "would be deleted" if dry_run else "deleted"
+    console.print(
+        f"{len(found.ids):,} batches {words}: {found.objects:,} objects, {found.size_bytes / 2**20:.1f} MiB.",
+        markup=False,
+    )
 
 
 @app.command()
