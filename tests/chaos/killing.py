@@ -14,7 +14,9 @@ from typing import Literal
 import redis
 
 from producer.envelope import CallHeader, redis_envelope, task_message
+from producer.lane import Lane
 from producer.operation import RunCode
+from producer.publisher import PUBLISH, lane_entry
 from tasks.redelivery.keeper import Keeper
 from tasks.redelivery.keys import QueueKeys
 from tests.waiting import wait_until
@@ -37,11 +39,12 @@ class Killed:
 def kill_consumers(url: str, *, kills: int, seed: int, transport: Literal["lease", "kombu"]) -> Killed:
     """Start a consumer, kill it while it is busiest, `kills` times; then let one finish and count.
 
-    Without a producer that sends again: what is lost stays lost.
+    Without a producer that sends again: what is lost stays lost. With our transport two thirds wait in lanes.
     """
     chance = random.Random(seed)
     queue = f"kill-{uuid.uuid4().hex[:8]}"
     keys = QueueKeys.of(queue)
+    lanes = (Lane(queue, "interactive", "a"), Lane(queue, "bulk", "b"))
     sent: list[str] = []
     keeper = Keeper(lease_seconds=_LEASE_SECONDS, max_lease_seconds=60)
     with redis.Redis.from_url(url) as client:
@@ -50,7 +53,12 @@ def kill_consumers(url: str, *, kills: int, seed: int, transport: Literal["lease
             ids = [str(uuid.uuid4()) for _ in range(count)]
             header = CallHeader(reply_to="nobody", enqueued_at=time.time())
             messages = [task_message(each, RunCode(code="x"), header, sent_by="chaos") for each in ids]
-            client.lpush(queue, *(redis_envelope(each, queue) for each in messages))
+            whole = messages if transport == "kombu" else messages[::3]
+            client.lpush(queue, *(redis_envelope(each, queue) for each in whole))
+            if transport == "lease":
+                for lane, share in zip(lanes, (messages[1::3], messages[2::3]), strict=True):
+                    entries = [lane_entry(each, queue) for each in share]
+                    client.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, lane.producer, *entries)
             sent.extend(ids)
 
         def done() -> int:
@@ -72,7 +80,7 @@ def kill_consumers(url: str, *, kills: int, seed: int, transport: Literal["lease
             def is_empty() -> bool:
                 if transport == "lease":
                     keeper.sweep(keys, client)
-                    return not client.exists(queue, keys.leased, keys.leases)
+                    return not client.exists(queue, keys.leased, keys.leases, keys.interactive, keys.bulk)
                 return not client.exists(queue)
 
             wait_until(is_empty, "all that is left is done", 60)

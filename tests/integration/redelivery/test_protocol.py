@@ -199,9 +199,7 @@ class Leases(RuleBasedStateMachine):
     @invariant()
     def what_waits_is_told_of(self) -> None:
         """Exactly once while nobody but us had his hands in it; and in any case by the time that the queue is empty."""
-        told = sum(
-            entry == b"" for key in self._lists() for entry in cast("list[bytes]", self.client.lrange(key, 0, -1))
-        )
+        told = sum(entry == b"" for entry in self._entries())
         waiting = len(self._in_lanes())
         if self.is_told:
             assert told == waiting
@@ -217,16 +215,17 @@ class Leases(RuleBasedStateMachine):
         names = (keys.leased, keys.leases, keys.losses, keys.consumers, keys.queue, keys.interactive, keys.bulk)
         return cast("list[int]", self.client.eval(scripts.SWEEP, 7, *names, lease_ms, 10**9, 100))
 
-    def _lists(self) -> list[str]:
-        return [self.keys.queue, *map(self._taken, range(3))]
+    def _entries(self) -> list[bytes]:
+        """Tickets and whole messages, in the queue or just being taken."""
+        lists = (self.client.lrange(key, 0, -1) for key in (self.keys.queue, *map(self._taken, range(3))))
+        return [entry for found in lists for entry in cast("list[bytes]", found)]
 
     def _in_lanes(self) -> list[bytes]:
         return [message for lane in lanes(self.client, self.keys.queue).values() for message in lane]
 
     def _places(self) -> list[bytes]:
-        whole = (self.client.lrange(key, 0, -1) for key in self._lists())
         held = cast("list[bytes]", self.client.hvals(self.keys.leased))
-        return [*(each for found in whole for each in cast("list[bytes]", found)), *held, *self._in_lanes()]
+        return [*self._entries(), *held, *self._in_lanes()]
 
 
 def test_in_any_order_nothing_is_lost_and_only_one_acknowledgement_counts(server: Valkey) -> None:

@@ -1,0 +1,365 @@
+"""Priorities and fair shares, on a real server and with real workers."""
+
+import asyncio
+import itertools
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import kombu
+import msgspec
+import pytest
+import redis
+
+from producer.batch.batches import Batches
+from producer.client import Client
+from producer.envelope import CallHeader, TaskMessage, redis_envelope, task_message
+from producer.keys import producer_id
+from producer.lane import Lane, Priority
+from producer.operation import RunCode
+from producer.publisher import PUBLISH, lane_entry, open_publisher
+from producer.settings import Settings
+from tasks.redelivery.connection import LeaseConnection
+from tasks.redelivery.dead import DeadLetter, dead_key
+from tasks.redelivery.keeper import Keeper
+from tasks.redelivery.keys import QueueKeys
+from tasks.redelivery.scripts import BULK_EVERY
+from tests.integration.redelivery.conftest import StartMachine
+from tests.integration.redelivery.test_transport import Taker
+from tests.lanes import drained, lanes, waiting
+from tests.waiting import until
+
+Publish = Callable[[Priority, str, int], None]
+
+
+def _message(name: str) -> TaskMessage:
+    header = CallHeader(reply_to="nobody", enqueued_at=time.time())
+    return task_message(name, RunCode(code="x"), header, sent_by="test")
+
+
+def _names(messages: Iterator[bytes]) -> Iterator[str]:
+    """Who sent each: ids are `producer-number`."""
+    return (json.loads(message)["headers"]["id"].partition("-")[0] for message in messages)
+
+
+@pytest.fixture
+def publish(broker: redis.Redis, settings: Settings) -> Publish:
+    numbers = itertools.count()
+
+    def run(priority: Priority, producer: str, count: int) -> None:
+        lane = Lane(settings.queue, priority, producer)
+        entries = [lane_entry(_message(f"{producer}-{next(numbers)}"), lane.queue) for _ in range(count)]
+        broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, producer, *entries)
+
+    return run
+
+
+@pytest.fixture
+def taker(settings: Settings) -> Iterator[Taker]:
+    with LeaseConnection(settings.broker_url) as connection:
+        yield Taker(connection, settings.queue)
+
+
+def _taken_by(taker: Taker, count: int) -> list[str]:
+    """Take and acknowledge so many more, and say whose they were."""
+    before = len(taker.messages)
+    for taken in range(before, before + count):
+        taker.take(taken + 1)
+        taker.messages[taken].ack()
+    return [message.headers["id"].partition("-")[0] for message in taker.messages[before:]]
+
+
+def test_two_producers_take_turns_however_much_each_has_waiting(
+    publish: Publish, taker: Taker, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    publish("bulk", "large", 300)
+    publish("bulk", "small", 5)
+    assert _taken_by(taker, 15) == ["large", "small"] * 5 + ["large"] * 5
+    assert broker.llen(keys.queue) == 290
+
+
+def test_a_producer_that_comes_late_waits_for_one_turn_of_each_other(publish: Publish, taker: Taker) -> None:
+    for producer in "abc":
+        publish("bulk", producer, 50)
+    assert _taken_by(taker, 2) == ["a", "b"]
+    publish("bulk", "late", 1)
+    assert _taken_by(taker, 5) == ["c", "a", "b", "late", "c"]
+
+
+def test_one_that_sends_one_by_one_gets_no_more_than_its_turn(
+    publish: Publish, broker: redis.Redis, settings: Settings
+) -> None:
+    publish("bulk", "large", 100)
+    taking = _names(drained(broker, settings.queue))
+    taken = []
+    for _ in range(50):
+        publish("bulk", "single", 1)
+        taken += [next(taking), next(taking)]
+    assert Counter(taken) == {"large": 50, "single": 50}
+
+
+def test_order_is_kept_within_a_lane(publish: Publish, broker: redis.Redis, settings: Settings) -> None:
+    publish("bulk", "a", 1500)  # more than one command's arguments
+    publish("bulk", "b", 3)
+    ids = [json.loads(message)["headers"]["id"] for message in drained(broker, settings.queue)]
+    numbers = [int(each.partition("-")[2]) for each in ids if each.startswith("a-")]
+    assert numbers == sorted(numbers)
+    assert len(ids) == 1503
+
+
+def test_interactive_goes_first_and_bulk_never_starves(publish: Publish, taker: Taker) -> None:
+    publish("bulk", "bulk", 20)
+    publish("interactive", "human", 100)
+    taken = _taken_by(taker, 10 * BULK_EVERY)
+    assert taken[0] == "human"
+    for start in range(0, len(taken), BULK_EVERY):
+        assert Counter(taken[start : start + BULK_EVERY]) == {"human": BULK_EVERY - 1, "bulk": 1}
+
+
+def test_the_queue_is_as_long_as_what_waits_from_beginning_to_end(
+    publish: Publish, taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings
+) -> None:
+    publish("bulk", "a", 7)
+    publish("interactive", "b", 3)
+    broker.lpush(keys.queue, redis_envelope(_message("plain-0"), settings.queue))
+    for taken in range(11):
+        taker.take(taken)
+        assert broker.llen(keys.queue) == len(waiting(broker, settings.queue)) == 11 - taken
+        if taken:
+            taker.messages[-1].ack()
+    taker.take(11)
+    taker.messages[-1].ack()
+    assert not broker.exists(keys.queue, keys.interactive, keys.bulk, keys.leased, keys.leases, keys.losses)
+
+
+def test_messages_without_a_lane_share_as_one_more_producer_and_keep_their_order(
+    publish: Publish, taker: Taker, broker: redis.Redis, settings: Settings
+) -> None:
+    for number in range(50):
+        broker.lpush(settings.queue, redis_envelope(_message(f"plain-{number}"), settings.queue))
+    publish("bulk", "late", 5)
+    publish("interactive", "human", 2)
+    taken = _taken_by(taker, 57)
+    assert taken[:2] == ["human", "human"]
+    assert Counter(taken[2:12]) == {"late": 5, "plain": 5}
+    ids = [message.headers["id"] for message in taker.messages]
+    assert [each for each in ids if each.startswith("plain")] == [f"plain-{number}" for number in range(50)]
+
+
+def test_messages_without_a_lane_do_not_starve_behind_interactive_calls(
+    publish: Publish, taker: Taker, broker: redis.Redis, settings: Settings
+) -> None:
+    publish("interactive", "human", 200)
+    for number in range(10):
+        broker.lpush(settings.queue, redis_envelope(_message(f"plain-{number}"), settings.queue))
+    taken = _taken_by(taker, 210)
+    assert Counter(taken) == {"human": 200, "plain": 10}
+
+
+@pytest.mark.parametrize("has_lane", [True, False])
+def test_what_is_handed_back_has_waited_for_its_turn(
+    publish: Publish, taker: Taker, broker: redis.Redis, settings: Settings, *, has_lane: bool
+) -> None:
+    if has_lane:
+        publish("bulk", "first", 1)
+    else:
+        broker.lpush(settings.queue, redis_envelope(_message("first-0"), settings.queue))
+    taker.take(1)
+    publish("interactive", "human", 5)
+    taker.messages[0].reject(requeue=True)
+    taker.take(2)
+    assert taker.messages[1].headers["id"] == taker.messages[0].headers["id"]
+
+
+def test_who_loses_its_tickets_is_told_again(
+    publish: Publish, taker: Taker, broker: redis.Redis, keys: QueueKeys, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish("bulk", "a", 3)
+    publish("interactive", "b", 2)
+    broker.delete(keys.queue)
+    keeper = Keeper(lease_seconds=60, max_lease_seconds=60)
+    keeper.sweep(keys, broker)
+    assert broker.llen(keys.queue) == 5
+    assert "5 operations of queue" in caplog.text
+    keeper.sweep(keys, broker)
+    assert broker.llen(keys.queue) == 5
+    assert sorted(_taken_by(taker, 5)) == ["a", "a", "a", "b", "b"]
+
+
+def test_a_ticket_too_many_is_passed_over(publish: Publish, taker: Taker, broker: redis.Redis, keys: QueueKeys) -> None:
+    broker.lpush(keys.queue, b"", b"")
+    publish("bulk", "a", 1)
+    taker.take(1)
+    taker.messages[0].ack()
+    broker.lpush(keys.queue, b"")
+    publish("bulk", "a", 1)
+    taker.take(2)
+    assert not broker.exists(keys.bulk)
+
+
+def test_a_second_ticket_in_a_consumers_hands_goes_back(
+    publish: Publish, taker: Taker, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    """The answer to an earlier BLMOVE was lost with its connection."""
+    publish("bulk", "a", 2)
+    broker.lmove(keys.queue, taker.channel.taken, "RIGHT", "LEFT")
+    taker.take(1)
+    assert not broker.exists(taker.channel.taken)
+    taker.take(2)
+    assert len({message.headers["id"] for message in taker.messages}) == 2
+
+
+@pytest.mark.parametrize("entry", [b"no message", b"0123456789abcdef {}", b"junk", b'tag00000 {"body": 1}'])
+def test_what_is_no_message_in_a_lane_becomes_a_dead_letter(
+    publish: Publish, taker: Taker, broker: redis.Redis, keys: QueueKeys, entry: bytes
+) -> None:
+    lane = Lane(keys.queue, "bulk", "bad")
+    broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, "bad", entry)
+    publish("bulk", "good", 1)
+    taker.take(1)
+    assert taker.messages[0].headers["id"].startswith("good")
+    (letter,) = broker.lrange(dead_key(keys.queue), 0, -1)
+    assert msgspec.json.decode(letter, type=DeadLetter).raw
+    taker.messages[0].ack()
+    assert not broker.exists(keys.leased, keys.leases, keys.losses, keys.bulk, keys.queue)
+
+
+def test_a_producer_named_as_another_key_reads_nothing_of_it(
+    taker: Taker, publish: Publish, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    """Whoever may publish may write into the ring."""
+    broker.rpush("leanfleet:reply:somebody", b"secret")
+    broker.rpush(keys.bulk, b"leanfleet:reply:somebody")
+    broker.lpush(keys.queue, b"")
+    publish("bulk", "a", 1)
+    taker.take(1)
+    assert broker.lrange("leanfleet:reply:somebody", 0, -1) == [b"secret"]
+
+
+def test_a_purge_empties_lanes(publish: Publish, broker: redis.Redis, settings: Settings) -> None:
+    publish("bulk", "a", 3)
+    publish("interactive", "b", 2)
+    with LeaseConnection(settings.broker_url) as connection:
+        channel: Any = connection.default_channel
+        assert kombu.Queue(settings.queue, channel=channel).purge() == 5
+    assert not broker.keys(f"*{settings.queue}*")
+
+
+async def test_the_backlog_of_a_lane_is_its_own(settings: Settings) -> None:
+    publisher = open_publisher(settings.broker_url)
+    mine, other = Lane(settings.queue, "bulk", "mine"), Lane(settings.queue, "bulk", "other")
+    await publisher.publish(other, [_message(f"other-{number}") for number in range(2500)])
+    await publisher.publish(mine, [_message("mine-0")])
+    assert (await publisher.backlog(mine), await publisher.backlog(other)) == (1, 2500)
+    await publisher.close()
+
+
+async def test_calls_wait_at_the_level_that_was_asked_for(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    operation = RunCode(code="x")
+    async with Client(settings) as fleet:
+        calls = [fleet.submit(operation), fleet.submit(operation, priority="bulk")]
+        stream = fleet.stream([operation] * 3)
+        streaming = asyncio.ensure_future(anext(stream))
+        await until(lambda: broker.llen(keys.queue) == 5, "all is published")
+        found = {key: len(messages) for key, messages in lanes(broker, settings.queue).items()}
+        assert found == {
+            Lane(settings.queue, "interactive", fleet.id).key: 1,
+            Lane(settings.queue, "bulk", fleet.id).key: 4,
+        }
+        streaming.cancel()
+        for call in calls:
+            call.cancel()
+
+
+async def test_settings_say_otherwise(settings: Settings, broker: redis.Redis, keys: QueueKeys) -> None:
+    shared = msgspec.structs.replace(settings, priority="bulk", producer="run-17")
+    async with Client(shared) as first, Client(shared) as second:
+        calls = [client.submit(RunCode(code="x")) for client in (first, second)]
+        await until(lambda: broker.llen(keys.queue) == 2, "both are published")
+        assert {key: len(messages) for key, messages in lanes(broker, settings.queue).items()} == {
+            Lane(settings.queue, "bulk", producer_id("", "run-17")).key: 2
+        }
+        for call in calls:
+            call.cancel()
+
+
+async def test_each_batch_has_a_lane_in_bulk_unless_it_is_said_otherwise(
+    settings: Settings, broker: redis.Redis, tmp_path: Any
+) -> None:
+    stored = msgspec.structs.replace(settings, store_url=f"file://{tmp_path}")
+    async with Batches(stored) as batches:
+        first = await batches.submit([{"id": "a", "code": "example : True := trivial"}])
+        second = await batches.submit(
+            [{"id": name, "code": "example : True := trivial"} for name in "bc"], priority="interactive"
+        )
+    assert {key: len(messages) for key, messages in lanes(broker, settings.queue).items()} == {
+        Lane(settings.queue, "bulk", f"batch-{first.id}").key: 1,
+        Lane(settings.queue, "interactive", f"batch-{second.id}").key: 2,
+    }
+
+
+async def test_workers_serve_a_small_stream_beside_a_large_one_and_calls_before_both(
+    settings: Settings, start_machine: StartMachine, nothing_left: Callable[[], bool], broker: redis.Redis
+) -> None:
+    operations = [RunCode(code=f"%sleep 0.01\n%say {number}") for number in range(300)]
+    done: list[str] = []
+    async with Client(settings) as large, Client(settings) as small, Client(settings) as human:
+        named = {
+            "large": [large.submit(each, priority="bulk") for each in operations],
+            "small": [small.submit(each, priority="bulk") for each in operations[:20]],
+        }
+        await until(lambda: len(waiting(broker, settings.queue)) == 320, "all is in the queue")
+        named["human"] = [human.submit(each) for each in operations[:10]]
+        await until(lambda: len(waiting(broker, settings.queue)) == 330, "all is in the queue")
+        for name, calls in named.items():
+            for call in calls:
+                call.add_done_callback(lambda _, name=name: done.append(name))  # type: ignore[misc] # bound here
+        start_machine(WORKER_SIZE="1")
+        results = await asyncio.wait_for(asyncio.gather(*itertools.chain.from_iterable(named.values())), 120)
+    assert all(result.ok and result.attempt == 1 for result in results)
+    # Clients hear of it one after the other, and a worker takes some operations ahead: exact orders are shown above.
+    last = {name: len(done) - 1 - done[::-1].index(name) for name in named}
+    assert last["human"] < last["small"] < last["large"]
+    assert last["small"] < 150
+    await until(nothing_left, "nothing is left")
+    assert not lanes(broker, settings.queue)
+
+
+async def test_what_waits_in_a_lane_can_be_withdrawn(
+    settings: Settings, start_machine: StartMachine, nothing_left: Callable[[], bool], broker: redis.Redis
+) -> None:
+    async with Client(settings) as fleet:
+        kept = fleet.submit(RunCode(code="%say kept"), priority="bulk")
+        calls = [fleet.submit(RunCode(code="%hang"), priority="bulk") for _ in range(5)]
+        await until(lambda: len(waiting(broker, settings.queue)) == 6, "all is in the queue")
+        for call in calls:
+            call.cancel()
+        await until(lambda: broker.zcard("leanfleet:revoked") >= 5, "the fleet is told")
+        start_machine(WORKER_SIZE="1")
+        assert (await asyncio.wait_for(kept, 60)).ok
+        await until(nothing_left, "nothing is left")
+
+
+async def test_many_publishers_and_takers_at_once_keep_tickets_and_messages_even(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    publisher = open_publisher(settings.broker_url)
+    total = 0
+
+    async def send(number: int) -> None:
+        lane = Lane(settings.queue, "interactive" if number % 2 else "bulk", str(number % 5))
+        await publisher.publish(lane, [_message(f"{number}-{uuid.uuid4().hex}") for _ in range(number % 7 + 1)])
+
+    async def take() -> int:
+        return await asyncio.to_thread(lambda: len(list(itertools.islice(drained(broker, settings.queue), 20))))
+
+    for _ in range(5):
+        *_, taken = await asyncio.gather(*(send(number) for number in range(40)), take())
+        total += sum(number % 7 + 1 for number in range(40)) - cast("int", taken)
+        assert broker.llen(keys.queue) == len(waiting(broker, settings.queue)) == total
+    await publisher.close()
