@@ -32,7 +32,7 @@ class _Part(NamedTuple):
 
 
 _PARTS = (
-    _Part("tasks", "local", ("up", "worker", "doctor", "demo", "dead", "drain", "status", "flower")),
+    _Part("tasks", "local", ("up", "worker", "doctor", "demo", "dead", "drain", "status", "flower", "broker")),
     _Part("workers", "worker", ("autoscale", "simulate", "image", "states")),
 )
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from tasks.commands.broker import app as broker
 from tasks.commands.dead import app as dead
 from tasks.commands.demo import demo
 from tasks.commands.doctor import doctor
@@ -19,4 +20,5 @@ app.command()(demo)
 app.command()(drain)
 app.command()(status)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(flower)
+app.add_typer(broker, name="broker")
 app.add_typer(dead, name="dead")
