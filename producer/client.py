@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, overload
 
 import msgspec
 
+from producer.arguments import require, texts_of
 from producer.backoff import delay_seconds
 from producer.call import Call
 from producer.envelope import CallHeader, TaskMessage, origin, task_message
@@ -43,8 +44,6 @@ from producer.operation import (
     RunCode,
     RunTactics,
     VerifyProof,
-    require,
-    texts_of,
 )
 from producer.outcome import Outcome
 from producer.pump import Pump

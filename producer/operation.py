@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
 import msgspec
 
+from producer.arguments import check_text, require, shown, texts_of
 from producer.errors import InvalidInputError, InvalidTextError
 from producer.state import StateRef
 
@@ -18,10 +18,6 @@ DEFAULT_ALLOWED_AXIOMS = ("propext", "Classical.choice", "Quot.sound")
 
 Strength = Literal["", "kernel", "command", "external"]
 _STRENGTHS: tuple[Strength, ...] = get_args(Strength)
-
-# JSON can carry them, yet no Lean source has them and some REPLs stop reading at a NUL.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Operation(
@@ -93,8 +89,6 @@ class Operation(
             raise InvalidInputError(f"timeout_seconds must be a positive number, not {self.timeout_seconds!r}")
         if self.memory_bytes <= 0:
             raise InvalidInputError(f"memory_bytes must be positive, not {self.memory_bytes!r}")
-        if (state := getattr(self, "state", None)) is not None:
-            state.checked()
         size = 0
         for text in self.texts:
             check_text(text)
@@ -106,52 +100,13 @@ class Operation(
         return self
 
 
-_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "True or False"}
-
-
-def require(name: str, value: object, *kinds: type) -> None:
-    """Raise InvalidInputError unless the argument `name` is of one of these kinds; True and False are no numbers."""
-    if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
-        return
-    wanted = _NAMES.get(kinds[-1], f"a {kinds[-1].__name__}")
-    raise InvalidInputError(f"{name} must be {wanted}, not {_shown(value)}")
-
-
 def require_state(value: object) -> None:
-    """Raise InvalidInputError unless it is a state."""
+    """Raise InvalidInputError unless it is a state that can be."""
     if not isinstance(value, StateRef):
         raise InvalidInputError(
-            f"state must be a StateRef (a result's state, or StateRef.from_json of its JSON), not {_shown(value)}"
+            f"state must be a StateRef (a result's state, or StateRef.from_json of its JSON), not {shown(value)}"
         )
-    require("the state's header", value.header, str)
-
-
-def texts_of(name: str, given: Iterable[str]) -> tuple[str, ...]:
-    """The argument `name` as a tuple; InvalidInputError where it is none of strings."""
-    if isinstance(given, str | bytes):
-        raise InvalidInputError(f"{name} must be a list of strings: pass [{_shown(given, kind=False)}]")
-    if not isinstance(given, Iterable):
-        raise InvalidInputError(f"{name} must be a list of strings, not {_shown(given)}")
-    texts = tuple(given)
-    for place, text in enumerate(texts):
-        require(f"{name}[{place}]", text, str)
-    return texts
-
-
-def _shown(value: Any, *, kind: bool = True) -> str:
-    text = repr(value)
-    text = text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - enough to find it
-    return f"{text} ({type(value).__name__})" if kind else text
-
-
-def check_text(text: str) -> None:
-    """Raise InvalidTextError for a text that no Lean file could be."""
-    if (found := _CONTROL.search(text)) is not None:
-        line = text.count("\n", 0, found.start()) + 1
-        raise InvalidTextError(f"control character U+{ord(found[0]):04X} in line {line}: Lean source cannot hold it")
-    if not text.isascii() and (found := _LONE_SURROGATE.search(text)) is not None:
-        line = text.count("\n", 0, found.start()) + 1
-        raise InvalidTextError(f"lone surrogate U+{ord(found[0]):04X} in line {line}: the text is not valid Unicode")
+    value.checked()
 
 
 def first_line(text: str, width: int = 60) -> str:
@@ -296,7 +251,7 @@ class VerifyProof(Operation, frozen=True, kw_only=True, tag="verify_proof"):
         for name, text in (("statement", self.statement), ("proof", self.proof), ("theorem", self.theorem)):
             require(name, text, str)
         if self.strength not in _STRENGTHS:
-            raise InvalidInputError(f"strength must be one of {_STRENGTHS}, not {_shown(self.strength)}")
+            raise InvalidInputError(f"strength must be one of {_STRENGTHS}, not {shown(self.strength)}")
         if self.theorem and not self.statement:
             raise InvalidInputError(f"theorem {self.theorem!r} is named, and there is no statement that declares it")
         for axiom in texts_of("allowed_axioms", self.allowed_axioms):

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from producer.arguments import check_text
 from producer.errors import InvalidTextError, WireError
-from producer.operation import AnyOperation, RunTactics, check_text
+from producer.operation import AnyOperation, RunTactics
 from producer.outcome import Outcome
 from producer.reply import complete
 from producer.result import AnyResult, RunTacticsResult, TacticResult

@@ -8,16 +8,20 @@ buffer, logged, or sent to another machine as JSON.
 import hashlib
 import re
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import msgspec
 
+from producer.arguments import require, require_text, shown
 from producer.errors import InvalidInputError, InvalidTextError, WireError
 from producer.header import is_header
 
 VERSION = 1
 
 Kind = Literal["environment", "proof_state"]
+Encoding = Literal["", "zstd"]
+_KINDS = get_args(Kind)
+_ENCODINGS = get_args(Encoding)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -49,7 +53,7 @@ class BlobRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     sha256: str  # of the stored bytes, and their name in the store
     size_bytes: int
     steps: int
-    encoding: Literal["", "zstd"] = ""
+    encoding: Encoding = ""
     unpacked_bytes: int = 0  # with an encoding: the pickle's own size
     signature: str = ""  # HMAC by the fleet's key over what the blob stands for; workers refuse others
 
@@ -101,7 +105,7 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     def then(self, *steps: Step) -> Self:
         """The state after further steps."""
-        return msgspec.structs.replace(self, steps=self.steps + steps)
+        return msgspec.structs.replace(self, steps=(*self.steps, *steps))
 
     def in_project(self, project: str) -> Self:
         """This state, for workers of `project` where no project was named yet."""
@@ -111,10 +115,12 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         """This reference, when its steps can follow one another.
 
         Raises:
-            InvalidInputError: the version is not one that is known here, the steps are in an impossible order, or a
-                number in it cannot be.
-            InvalidTextError: the header is not only imports. It is run before any limit of an operation holds.
+            InvalidInputError: a field is of the wrong kind, the version is not one that is known here, the steps are in
+                an impossible order, or a number in it cannot be.
+            InvalidTextError: a text could be none of Lean's, or the header is not only imports: it is run before any
+                limit of an operation holds.
         """
+        _check_kinds(self)
         if self.v != VERSION:
             raise InvalidInputError(f"a state of version {self.v}, and this is version {VERSION}: upgrade leanfleet")
         if not is_header(self.header):
@@ -127,8 +133,14 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         for number, step in enumerate(self.steps):
             if type(step) not in _FOLLOWERS[at]:
                 raise InvalidInputError(f"step {number} of the state is a {type(step).__name__}, which cannot be there")
-            if isinstance(step, SorryStep) and step.index < 0:
-                raise InvalidInputError(f"step {number} of the state names sorry {step.index}: they count from 0")
+            if isinstance(step, SorryStep):
+                require(f"the index of step {number}", step.index, int)
+                if step.index < 0:
+                    raise InvalidInputError(f"step {number} of the state names sorry {step.index}: they count from 0")
+            elif isinstance(step, CommandStep):
+                require_text(f"the code of step {number}", step.code)
+            else:
+                require_text(f"the tactic of step {number}", step.tactic)
             at = type(step).__name__
         return self
 
@@ -150,6 +162,29 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id[:12]} ({self.depth} steps)"
+
+
+def _check_kinds(state: StateRef) -> None:
+    """Raise InvalidInputError for a field of the wrong kind, that of a step excepted."""
+    require("the state's header", state.header, str)
+    require_text("the state's project", state.project)
+    require("the state's v", state.v, int)
+    require("the state's steps", state.steps, tuple)
+    if (prefix := state.prefix) is not None:
+        require("the state's prefix", prefix, PrefixRef)
+        for name in ("id", "sha256"):
+            require(f"the prefix's {name}", getattr(prefix, name), str)
+        require("the prefix's steps", prefix.steps, int)
+        if prefix.kind not in _KINDS:
+            raise InvalidInputError(f"the prefix's kind must be one of {_KINDS}, not {shown(prefix.kind)}")
+    if (blob := state.blob) is not None:
+        require("the state's blob", blob, BlobRef)
+        for name in ("sha256", "signature"):
+            require_text(f"the blob's {name}", getattr(blob, name))
+        for name in ("size_bytes", "steps", "unpacked_bytes"):
+            require(f"the blob's {name}", getattr(blob, name), int)
+        if blob.encoding not in _ENCODINGS:
+            raise InvalidInputError(f"the blob's encoding must be one of {_ENCODINGS}, not {shown(blob.encoding)}")
 
 
 def _check_hints(state: StateRef) -> None:

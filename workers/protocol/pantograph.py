@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
+from producer.arguments import check_text
 from producer.errors import HeaderError, InvalidInputError
-from producer.operation import check_text
 from producer.result import Position
 from workers.framing import Framer, ReplyTooLargeError
 from workers.protocol.adapter import UnreadableReplyError

@@ -11,8 +11,8 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from producer.arguments import check_text
 from producer.errors import InvalidInputError
-from producer.operation import check_text
 from workers.protocol.responses import (
     AuditResponse,
     CommandResponse,

@@ -1,9 +1,9 @@
 """Making pickles smaller on their way, where that pays."""
 
 import sys
-from typing import Literal
 
 from producer.errors import BlobCorruptError
+from producer.state import Encoding
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -14,8 +14,6 @@ else:
 _LEVEL = 1
 _MIN_BYTES = 512  # below it a request costs the same whatever its size
 _WORTH_IT = 0.9
-
-Encoding = Literal["", "zstd"]
 
 
 def pack(data: bytes) -> tuple[bytes, Encoding]:

@@ -25,7 +25,7 @@ from producer.state import (
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "states.md"
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=30)
 SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
