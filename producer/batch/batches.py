@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -25,13 +25,14 @@ from producer.batch.diff import Difference, compare
 from producer.batch.ledger import Ledger
 from producer.batch.manifest import Attempt, Ending, Entry, Manifest, content_id
 from producer.batch.preparation import prepared, told
-from producer.batch.publication import OnProgress, Publication
+from producer.batch.publication import OnProgress, Publication, limited
 from producer.batch.removal import Candidate, Removal, chosen, data_of, delete, unnamed_proofs
 from producer.batch.result import BatchResult, result_of
 from producer.batch.selection import choose
-from producer.batch.snapshot import Snapshot, State
+from producer.batch.snapshot import AttemptView, Snapshot, State
 from producer.batch.sources import read_proofs
 from producer.batch.status import Status, summary
+from producer.batch.vigil import Vigil
 from producer.errors import BatchError, BrokerUnavailableError, InvalidInputError, SettingsError, StoreUnavailableError
 from producer.files import Text
 from producer.keys import producer_id
@@ -295,7 +296,12 @@ class Batches:
     def _producer(self, batch_id: str) -> str:
         return self.settings.producer or f"batch-{batch_id}"
 
-    async def _publish(self, known: _Known, attempt: Attempt, on_progress: OnProgress | None) -> None:
+    def _lane(self, batch_id: str, attempt: Attempt) -> Lane:
+        return Lane(attempt.queue, attempt.priority, producer_id(attempt.user, self._producer(batch_id)))
+
+    async def _publish(
+        self, known: _Known, attempt: Attempt, on_progress: OnProgress | None, answered: Container[int] = ()
+    ) -> None:
         collector = self._collector(known, attempt)
         publication = Publication(
             self._parts.publisher,
@@ -303,8 +309,9 @@ class Batches:
             self._mailbox(known.manifest.id, attempt),
             manifest=known.manifest,
             attempt=attempt,
-            lane=Lane(attempt.queue, attempt.priority, producer_id(attempt.user, self._producer(known.manifest.id))),
+            lane=self._lane(known.manifest.id, attempt),
             places=collector.places,
+            answered=answered,
             patience=self.settings.connect_attempts,
         )
         await publication.run(on_progress)
@@ -321,35 +328,65 @@ class Batches:
         """The status, again and again, until the batch runs no more; that one is the last.
 
         Watching moves answers to the store, and goes on with a submission that was broken off. A broker or a store that
-        is away for a while only holds it up.
+        is away for a while only holds it up; what the broker lost meanwhile, or seems to have lost, goes into the queue
+        again.
         """
         known = await self._find(batch_id)
         seen: deque[tuple[float, int]] = deque()
         outage = Outage("watching a batch", _logger)
+        vigil = Vigil(self.settings.resend_seconds)
         publishing: asyncio.Task[None] | None = None
+        has_run = False
         try:
             while True:
                 warnings: list[str] = []
                 try:
                     snapshot = await self._snapshot(known.manifest.id, warn=warnings.append)
+                    last = snapshot.attempts[-1]
+                    if last.state is State.LOST and has_run:
+                        # The broker came back without what it held. Who stays to watch wants an answer, not the news.
+                        _warn_again(known.manifest.id, last.unanswered, "the broker lost them")
+                        await self._mailbox(known.manifest.id, last.attempt).open()
+                        continue
+                    await self._resend_lost(known, last, vigil)
                 except (BrokerUnavailableError, StoreUnavailableError) as error:
                     await outage.wait(error)
                     continue
                 outage.over()
-                last = snapshot.attempts[-1]
+                has_run = has_run or last.state is State.RUNNING
                 yield _with_rate(summary(snapshot, warnings), seen, len(last.records), last.unanswered)
                 if last.state is not State.RUNNING:
                     return
                 if last.published < len(last.places) and (publishing is None or publishing.done()):
                     if publishing is not None and not publishing.cancelled():
                         publishing.exception()  # was logged while it was tried again
-                    publishing = asyncio.create_task(self._publish(known, last.attempt, None))
+                    publishing = asyncio.create_task(self._publish(known, last.attempt, None, last.records.keys()))
                 await asyncio.sleep(every_seconds)
         finally:
             if publishing is not None:
                 await stop(publishing)
                 if not publishing.cancelled():
                     publishing.exception()
+
+    async def _resend_lost(self, known: _Known, last: AttemptView, vigil: Vigil) -> None:
+        """Have it published again, which the caller does, when messages seem to be lost."""
+        if last.state is not State.RUNNING or last.published < len(last.places):
+            return
+        now = time.monotonic()
+        backlog = await self._parts.publisher.backlog(self._lane(known.manifest.id, last.attempt))
+        vigil.note(now=now, answered=len(last.records), backlog=backlog)
+        if vigil.quiet_seconds(now) < self.settings.resend_seconds:
+            return
+        missing = [place for place in last.places if place not in last.records]
+        if vigil.work_seconds is None:
+            proofs = self._parts.archive.proofs(known.manifest, missing)
+            vigil.work_seconds = max(
+                [limited(proof.operation, last.attempt).timeout_seconds async for _, proof in proofs]
+            )
+        if vigil.is_due(now, vigil.work_seconds):
+            _warn_again(known.manifest.id, len(missing), "none waits in the queue, and no answer came for long")
+            vigil.sent(now)
+            await self._mailbox(known.manifest.id, last.attempt).advance(0)
 
     async def results(self, batch_id: str, *, attempt: int | None = None) -> list[BatchResult]:
         """What became of every proof that has an answer, in the order of submission.
@@ -547,6 +584,12 @@ class Batches:
             is_last = attempt is attempts[-1]
             views.append(await collector.collect(warn, save_all=save_all and is_last))
         return Snapshot(known.manifest, views, time.time())
+
+
+def _warn_again(batch_id: str, count: int, why: str) -> None:
+    _logger.warning(
+        "batch %s: %d proofs go into the queue again, since %s", batch_id, count, why, extra={"batch_id": batch_id}
+    )
 
 
 def _with_rate(status: Status, seen: deque[tuple[float, int]], answered: int, unanswered: int) -> Status:

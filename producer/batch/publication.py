@@ -3,7 +3,7 @@
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -53,9 +53,13 @@ class Publication:
         attempt: Attempt,
         lane: Lane,
         places: Sequence[int],
+        answered: Container[int],
         patience: int,
     ) -> None:
-        """`patience`: how often in a row the broker may be away before that is an error."""
+        """Of `places`, which ascend, those that are `answered` need no message.
+
+        `patience`: how often in a row the broker may be away before that is an error.
+        """
         self._publisher = publisher
         self._archive = archive
         self._mailbox = mailbox
@@ -63,6 +67,7 @@ class Publication:
         self._attempt = attempt
         self._lane = lane
         self._places = places
+        self._answered = answered
         self._patience = patience
         self._sent_by = origin()
 
@@ -81,15 +86,15 @@ class Publication:
                 _logger.info("batch %s is being published by another process", self._manifest.id)
                 return
             published = (await self._mailbox.look()).published
-            proofs = self._archive.proofs(self._manifest, itertools.islice(self._places, published, None))
-            messages: list[TaskMessage] = []
-            async for place, proof in proofs:
-                messages.append(self._message(place, proof, trace))
-                if len(messages) < CHUNK and published + len(messages) < len(self._places):
-                    continue
-                await self._persistently(self._publish_all(messages))
-                published += len(messages)
-                messages.clear()
+            rest = itertools.islice(self._places, published, None)
+            proofs = self._archive.proofs(self._manifest, (place for place in rest if place not in self._answered))
+            while published < len(self._places):
+                asked = self._places[published : published + CHUNK]
+                needed = sum(place not in self._answered for place in asked)
+                messages = [self._message(*await anext(proofs), trace) for _ in range(needed)]
+                if messages:
+                    await self._persistently(self._publish_all(messages))
+                published += len(asked)
                 if not await self._persistently(self._advance(published)):
                     return
                 if not await self._persistently(lock.renew):

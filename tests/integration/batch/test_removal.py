@@ -74,9 +74,7 @@ async def test_proofs_that_another_batch_has_are_kept(settings: Settings, batche
             assert (await finished(other, ids[0])).verdicts == {"proved": 4}
 
 
-async def test_proofs_that_were_written_lately_may_be_of_a_submission_and_stay(
-    settings: Settings, batches: Batches, names: Any
-) -> None:
+async def test_proofs_that_were_written_lately_may_be_of_a_submission_and_stay(batches: Batches, names: Any) -> None:
     batch_id = (await batches.submit(texts(3))).id
     await batches.cancel(batch_id)
     await batches.remove([batch_id])
@@ -88,7 +86,7 @@ async def test_a_running_batch_is_refused_by_its_id_and_left_by_its_age(batches:
     ended = (await batches.submit(texts(3))).id
     await batches.cancel(ended)
     before = await names()
-    with pytest.raises(BatchError, match="is running.*Nothing was deleted"):
+    with pytest.raises(BatchError, match=r"is running.*Nothing was deleted"):
         await batches.remove([ended, running])
     assert await names() == before
     done = await batches.remove(older_than_seconds=0)
