@@ -48,6 +48,8 @@ def make_config(settings: Settings, worker: WorkerSettings, redelivery: Redelive
     return {
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # machines boot before brokers; a worker that gave up would sit idle
+        # A server that refuses (full, loading, a replica just now) passes as one that is away does.
+        "broker_channel_error_retry": True,
         **_broker(settings, threads),
         # One queue, bound to nothing: a message is in the list or queue of this very name, for every kind of broker.
         "task_queues": [Queue(settings.queue, Exchange(""), routing_key=settings.queue)],

@@ -102,9 +102,19 @@ class RabbitMQ(LocalProcess):
 
     def messages(self, queue: str) -> int:
         """How many messages are in a queue, also those that workers hold; as the server knew some seconds ago."""
-        command = [str(Path(self.command[0]).with_name("rabbitmqctl")), "--quiet", "list_queues", "name", "messages"]
-        answer = subprocess.run([*command, "--formatter=json"], env=self.environ, capture_output=True, check=True)
-        return sum(each["messages"] for each in json.loads(answer.stdout) if each["name"] == queue)
+        answer = self._control("list_queues", "name", "messages", "--formatter=json")
+        return sum(each["messages"] for each in json.loads(answer) if each["name"] == queue)
+
+    def fill(self) -> None:
+        """It takes nothing more from publishers, as where its memory has run out; `make_room` ends that."""
+        self._control("set_vm_memory_high_watermark", "absolute", "1")
+
+    def make_room(self) -> None:
+        self._control("set_vm_memory_high_watermark", "absolute", "1GB")
+
+    def _control(self, *arguments: str) -> bytes:
+        command = [str(Path(self.command[0]).with_name("rabbitmqctl")), "--quiet", *arguments]
+        return subprocess.run(command, env=self.environ, capture_output=True, check=True).stdout
 
     def start(self) -> None:
         if not self._mapper.running:

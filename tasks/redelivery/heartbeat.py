@@ -18,6 +18,7 @@ class Heartbeat(bootsteps.StartStopStep):
     def __init__(self, consumer: Any, **kwargs: Any) -> None:
         super().__init__(consumer, **kwargs)
         settings = consumer.app.conf.leanfleet_redelivery
+        self._channel: LeaseChannel | None = None
         self._keeper = Keeper(
             lease_seconds=settings.lease_seconds,
             max_lease_seconds=settings.max_lease_seconds,
@@ -32,6 +33,9 @@ class Heartbeat(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         channel = consumer.task_consumer.channel
         if isinstance(channel, LeaseChannel):
+            if self._channel is not None:
+                channel.take_over(self._channel)
+            self._channel = channel
             self._keeper.attach(channel, channel._create_client())  # noqa: SLF001 - the way to a client of its pool
         elif isinstance(channel, QuorumChannel):
             self._quorum_keeper.attach(channel)

@@ -31,6 +31,8 @@ class Consumer(Protocol):
     @property
     def taken(self) -> str: ...
 
+    def pay(self) -> None: ...
+
 
 class LeaseClock:
     """How long each delivery has been held. Not thread-safe: the keeper's alone."""
@@ -92,6 +94,7 @@ class Keeper:
             if consumer is None or client is None or consumer.keys is None:
                 continue
             try:
+                consumer.pay()
                 if time.monotonic() >= renew_at:
                     renew_at = time.monotonic() + self._lease_seconds / 3
                     self.renew(consumer, client)

@@ -17,6 +17,7 @@ import time
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+import redis
 from kombu.transport import redis as kombu_redis
 
 from tasks.appetite import Appetite
@@ -28,8 +29,6 @@ from tasks.redelivery.message import UnreadableMessageError, read_message
 
 if TYPE_CHECKING:
     from collections import OrderedDict
-
-    import redis
 
     # What kombu's stubs leave out.
     class KombuChannel(kombu_redis.Channel):
@@ -54,6 +53,8 @@ logger = logging.getLogger(__name__)
 
 # A consumer that registered longer ago does so again before it takes a message; cheap, and far below every lease.
 _REGISTER_SECONDS = 5.0
+# A server that refuses to hand over messages is asked again after this time.
+_REFUSED_SECONDS = 0.5
 
 
 class LeaseQoS(KombuQoS):
@@ -77,7 +78,11 @@ class LeaseQoS(KombuQoS):
         if delivery_tag not in self.channel.leased_tags:
             super().ack(delivery_tag)
             return
-        self.channel.acknowledge(delivery_tag)
+        try:
+            self.channel.acknowledge(delivery_tag)
+        except (redis.RedisError, OSError) as error:
+            logger.warning("delivery %s is acknowledged later: %s", delivery_tag, error)
+            self.channel.owed.add(delivery_tag)
         self._let_go(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
@@ -150,13 +155,17 @@ class LeaseChannel(KombuChannel):
         # What this channel holds, and how often each lease had ended before. Written by the event loop (added) and by
         # acknowledging threads (removed).
         self.leased_tags: dict[str, int] = {}
+        # Of these, what is done and could not be acknowledged: the lease is kept until it is, and nothing runs twice.
+        self.owed: set[str] = set()
         # Set when the worker drains: nothing more is taken, and what arrives all the same goes straight back.
         self.paused = False
         self._registered_at = float("-inf")
+        self._ask_at = float("-inf")
         super().__init__(*args, **kwargs)
         self.appetite = Appetite(repls=self.repls)
         client = self._create_client()
         self._register_consumer = client.register_script(scripts.REGISTER)
+        self._pop = client.register_script(scripts.POP)
         self._take = client.register_script(scripts.TAKE)
         self._untake = client.register_script(scripts.UNTAKE)
         self._empty = client.register_script(scripts.PURGE)
@@ -197,6 +206,19 @@ class LeaseChannel(KombuChannel):
             self._ack(keys=[keys.leased, keys.leases, keys.losses], args=[tag], client=client)
         self.leased_tags.pop(tag, None)
 
+    def pay(self) -> None:
+        """Acknowledge what is owed. For the keeper's thread; raises what redis-py raises."""
+        for tag in tuple(self.owed):
+            self.acknowledge(tag)
+            self.owed.discard(tag)
+
+    def take_over(self, other: "LeaseChannel") -> None:
+        """Owe what the channel before this one, whose connection is gone, still owes."""
+        for tag in tuple(other.owed):
+            self.leased_tags.setdefault(tag, other.leased_tags.get(tag, 0))
+            self.owed.add(tag)
+            other.owed.discard(tag)
+
     def _purge(self, queue: str) -> int:
         """For `celery purge`: lanes are emptied, too."""
         keys = QueueKeys.of(queue)
@@ -234,9 +256,9 @@ class LeaseChannel(KombuChannel):
         if not self._takes_leases():
             super()._brpop_start(timeout)
             return
-        if self.paused:
-            return
         keys, now = self._keys(), time.monotonic()
+        if self.paused or now < self._ask_at:
+            return
         if now - self._registered_at > _REGISTER_SECONDS:
             self._register_consumer(keys=[keys.consumers], args=[self.taken], client=self.client)
             self._registered_at = now
@@ -251,7 +273,7 @@ class LeaseChannel(KombuChannel):
             return bool(super()._brpop_read(**options))
         try:
             try:
-                message = self.client.parse_response(self.client.connection, "BLMOVE", **options)
+                message = self._popped(**options)
                 if message is None:
                     raise Empty
                 return self._receive_message(message)
@@ -260,6 +282,19 @@ class LeaseChannel(KombuChannel):
                 raise
         finally:
             self._in_poll = None
+
+    def _popped(self, **options: Any) -> bytes | None:
+        """What BLMOVE answers. A full server refuses it, as it may need memory: then the queue is asked by a script."""
+        try:
+            message: bytes | None = self.client.parse_response(self.client.connection, "BLMOVE", **options)
+        except redis.ResponseError as error:
+            logger.debug("the broker refuses BLMOVE: %s", error)
+            self._ask_at = time.monotonic() + _REFUSED_SECONDS
+            keys = self._keys()
+            message = self._pop(keys=[keys.queue, self.taken, keys.leases], client=self.client)
+            if message is not None:
+                self._ask_at = float("-inf")
+        return message
 
     def _lease(self, raw: bytes) -> tuple[str, int, dict[str, Any]]:
         """Lease what was taken, or what it is a ticket for. Returns delivery tag, lost leases so far, and message.

@@ -7,10 +7,26 @@ from dataclasses import dataclass
 KILL_WORKER = "kill_worker"  # SIGKILL to the process group, as a machine that vanishes
 FREEZE_WORKER = "freeze_worker"  # SIGSTOP, SIGCONT after `seconds`: a machine that hangs, then goes on
 DRAIN_WORKER = "drain_worker"  # SIGTERM, as at a spot notice
+JUMP_CLOCK = "jump_clock"  # a worker's wall clock goes wrong by hours, and comes back after `seconds`
+FILL_DISK = "fill_disk"  # a worker and its REPLs can write no file for `seconds`
 KILL_BROKER = "kill_broker"  # SIGKILL, started again on its data after `seconds`
 FREEZE_BROKER = "freeze_broker"  # SIGSTOP, SIGCONT after `seconds`
-CUT_NETWORK = "cut_network"  # connections of all workers break, and new ones are refused for `seconds`
-KINDS = (KILL_WORKER, FREEZE_WORKER, DRAIN_WORKER, KILL_BROKER, FREEZE_BROKER, CUT_NETWORK)
+FILL_BROKER = "fill_broker"  # it takes nothing more for `seconds`: out of memory, without eviction
+SLOW_BROKER = "slow_broker"  # everything takes a while longer on its way, for `seconds`
+CUT_NETWORK = "cut_network"  # connections to the broker break, and new ones are refused for `seconds`
+HALF_OPEN = "half_open"  # connections to the broker die without a word; new ones work
+LOSE_ANSWERS = "lose_answers"  # for `seconds` the broker does what it is asked, and the answer is lost
+STORE_ERRORS = "store_errors"  # the store answers 500 or 503 for `seconds`
+SLOW_STORE = "slow_store"
+STORE_AWAY = "store_away"
+LOSE_STORE_ANSWERS = "lose_store_answers"  # objects are written, and whoever wrote does not hear of it
+
+WORKER_KINDS = (KILL_WORKER, FREEZE_WORKER, DRAIN_WORKER, JUMP_CLOCK, FILL_DISK)
+BROKER_KINDS = (KILL_BROKER, FREEZE_BROKER, FILL_BROKER, SLOW_BROKER, CUT_NETWORK, HALF_OPEN, LOSE_ANSWERS)
+STORE_KINDS = (STORE_ERRORS, SLOW_STORE, STORE_AWAY, LOSE_STORE_ANSWERS)
+KINDS = WORKER_KINDS + BROKER_KINDS + STORE_KINDS
+
+_TYPICAL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +43,18 @@ class Fault:
 
 
 def make_schedule(
-    seed: int, *, for_seconds: float, every_seconds: float, kinds: Sequence[str] = KINDS, weights: Sequence[float] = ()
+    seed: int,
+    *,
+    for_seconds: float,
+    every_seconds: float,
+    kinds: Sequence[str] = KINDS,
+    weights: Sequence[float] = (),
+    longest_seconds: float = 5.0,
 ) -> list[Fault]:
-    """Faults at random intervals around `every_seconds`; durations reach well beyond a lease of two seconds."""
+    """Faults at random intervals around `every_seconds`.
+
+    Most last for a few seconds and so go beyond a lease of two; one in ten is `longest_seconds` long.
+    """
     chance = random.Random(seed)
     faults: list[Fault] = []
     at = 0.0
@@ -38,7 +63,19 @@ def make_schedule(
         if at >= for_seconds:
             return faults
         (kind,) = chance.choices(kinds, weights or None)
-        faults.append(Fault(at_seconds=at, kind=kind, seconds=chance.uniform(0.3, 5.0), draw=chance.random()))
+        seconds = min(longest_seconds, 0.3 + chance.expovariate(1 / _TYPICAL_SECONDS))
+        if chance.random() < 0.1:
+            seconds = longest_seconds
+        faults.append(Fault(at_seconds=at, kind=kind, seconds=seconds, draw=chance.random()))
+
+
+def in_turn(*kinds: str, every_seconds: float, seconds: float, seed: int) -> list[Fault]:
+    """Each of the kinds once, one after the other: for small trials, in which chance would leave some out."""
+    chance = random.Random(seed)
+    return [
+        Fault(at_seconds=(place + 1) * every_seconds, kind=kind, seconds=seconds, draw=chance.random())
+        for place, kind in enumerate(kinds)
+    ]
 
 
 def kills_and_restarts(seed: int, *, for_seconds: float = 3600.0, every_seconds: float = 3.0) -> list[Fault]:
