@@ -7,8 +7,13 @@ from typing import Self
 # Their numbers in <linux/capability.h>, and what each is needed for.
 _NEEDED = {
     "SYS_ADMIN": 21,  # namespaces and mounts; looking at a process that has a seccomp filter
+    "SYS_PTRACE": 19,  # looking at a process of another user
     "NET_ADMIN": 12,  # the buffers of CRIU's own sockets
     "SYS_TIME": 25,  # a copy's clock goes on from where it was frozen
+    "SYS_CHROOT": 18,  # a copy's root
+    "SETUID": 7,  # a copy's user, and what it may not do
+    "SETGID": 6,
+    "SETPCAP": 8,
 }
 _SYS_RESOURCE = 24
 
