@@ -58,7 +58,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev  ## write the locked requirements anew (every platform, with hashes)
 	@$(LOCK) --extra local pyproject.toml requirements/build.in -o requirements/local.txt
 	@$(LOCK) --extra dev -c requirements/local.txt pyproject.toml requirements/build.in -o requirements/dev.txt
-	@$(LOCK) --extra worker --extra lean -c requirements/local.txt pyproject.toml requirements/build.in \
+	@$(LOCK) --extra worker --extra lean --extra gcp -c requirements/dev.txt pyproject.toml requirements/build.in \
 		-o requirements/worker.txt
 
 clean:

@@ -25,6 +25,7 @@ chown -R root:root /opt/leanfleet
 
 # The core library of the embedded Lean is compiled where the worker will look for it.
 cd /var/lib/leanfleet
-runuser -u leanfleet -- env HOME=/var/lib/leanfleet /opt/leanfleet/bin/python -m workers.embedded.build
+runuser -u leanfleet -- env HOME=/var/lib/leanfleet /opt/leanfleet/bin/python -c \
+    "from workers.project import embedded_project; embedded_project()"
 runuser -u leanfleet -- env HOME=/var/lib/leanfleet /opt/leanfleet/bin/leanfleet --help >/dev/null
 echo "leanfleet is installed: make an image of this machine"

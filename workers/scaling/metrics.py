@@ -5,6 +5,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from workers.scaling.policy import Decision
 from workers.scaling.snapshot import MachineState, Snapshot
 
+LOOKED = "leanfleet_autoscale_looked_timestamp_seconds"
+
 
 class Metrics:
     """One controller's metrics, in a registry of their own."""
@@ -12,6 +14,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._leader = Gauge("leanfleet_autoscale_leader", "1 while this controller leads", registry=self.registry)
+        self._looked = Gauge(LOOKED, "When it last reached the broker, leading or not", registry=self.registry)
         self._decided = Gauge(
             "leanfleet_autoscale_decided_timestamp_seconds", "When it last decided", registry=self.registry
         )
@@ -41,6 +44,7 @@ class Metrics:
 
     def leads(self, leads: bool) -> None:
         self._leader.set(leads)
+        self._looked.set_to_current_time()
 
     def decided(self, snapshot: Snapshot, decision: Decision) -> None:
         self._decided.set_to_current_time()

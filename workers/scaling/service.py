@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from prometheus_client import start_http_server
+from redis.asyncio import Redis
 
 from producer.connection import open_redis
 from producer.errors import SettingsError
@@ -27,6 +28,7 @@ from workers.scaling.providers.gcp import GcpProvider
 from workers.scaling.providers.local import LocalProvider
 from workers.scaling.providers.process import WorkerProcess
 from workers.scaling.providers.provider import Provider
+from workers.scaling.providers.standing import StandingProvider
 from workers.scaling.settings import AutoscaleSettings
 from workers.scaling.snapshot import Offer
 from workers.settings import usable_cores
@@ -64,7 +66,9 @@ async def _run(
         stack.push_async_callback(redis.aclose)
         observer = Observer(settings, redis)
         stack.push_async_callback(observer.close)
-        provider = await stack.enter_async_context(_open_provider(autoscale))
+        provider = await stack.enter_async_context(_open_provider(autoscale, redis, settings.queue))
+        # Machines that somebody else starts are somebody else's to drain, too.
+        dry_run = dry_run or isinstance(provider, StandingProvider)
         controller = Controller(
             provider=provider,
             observer=observer,
@@ -123,7 +127,7 @@ def _metrics(settings: AutoscaleSettings) -> Iterator[Metrics]:
 
 
 @asynccontextmanager
-async def _open_provider(settings: AutoscaleSettings) -> AsyncIterator[Provider]:
+async def _open_provider(settings: AutoscaleSettings, redis: Redis, queue: str) -> AsyncIterator[Provider]:
     offers = [
         Offer(name=each.name, slots=each.slots, price_per_hour=each.price_per_hour, quota=each.quota)
         for each in settings.offers
@@ -131,6 +135,11 @@ async def _open_provider(settings: AutoscaleSettings) -> AsyncIterator[Provider]
     if settings.provider == "local":
         async with _open_local(settings, offers) as local:
             yield local
+        return
+    if settings.provider == "standing":
+        yield StandingProvider(
+            redis, queue, offers or [Offer(name="standing", slots=1, price_per_hour=1.0, quota=1000)]
+        )
         return
     if not offers:
         raise SettingsError("say what machines there are: [[autoscale.offers]] with name, slots and price_per_hour")

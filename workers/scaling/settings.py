@@ -20,7 +20,7 @@ class LocalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class AutoscaleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the controller runs. Offers are a list of tables: `[[autoscale.offers]]`."""
 
-    provider: Literal["local", "aws", "gcp"] = "local"
+    provider: Literal["local", "aws", "gcp", "standing"] = "local"
     offers: tuple[OfferedMachines, ...] = ()
     interval_seconds: float = 10.0
     lease_seconds: float = 35.0  # how long a dead leader is waited for
