@@ -27,6 +27,8 @@ from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
 from producer.result import RunCodeResult, Timing
 from producer.settings import Settings
+from tasks.redelivery.keys import QueueKeys
+from tasks.redelivery.scripts import CHOOSE
 from tasks.stack.valkey import Valkey
 
 IN_FLIGHT = (1_000, 10_000, 100_000)
@@ -35,6 +37,17 @@ CELERY_THREADS = 64
 QUEUE = "leanfleet"
 HOLD = "hold"  # while this key exists, the fleet answers nothing
 BATCH = 256
+
+# What so many tickets stand for.
+_CHOSEN = f"""
+{CHOOSE}
+local found = {{}}
+for place = 1, tonumber(ARGV[1]) do
+  local _, message = choose(KEYS[1], KEYS[2], KEYS[3])
+  found[place] = message
+end
+return found
+"""
 
 
 class Row(NamedTuple):
@@ -53,6 +66,7 @@ def code(number: int) -> str:
 def stand_in(url: str) -> None:
     """The fleet: answers until it is ended."""
     server = redis.Redis.from_url(url)
+    keys = QueueKeys.of(QUEUE)
     result = RunCodeResult(outcome=Outcome.OK, timing=Timing(lean_seconds=0.002), project="p", worker="w")
     while True:
         if server.exists(HOLD):
@@ -61,8 +75,12 @@ def stand_in(url: str) -> None:
         found = server.blmpop(1.0, 1, QUEUE, direction="RIGHT", count=BATCH)
         if found is None:
             continue
+        entries = cast("list[bytes]", found[1])
+        messages = [entry for entry in entries if entry]
+        if tickets := len(entries) - len(messages):
+            messages += cast("list[bytes]", server.eval(_CHOSEN, 3, keys.interactive, keys.bulk, keys.turns, tickets))
         with server.pipeline(transaction=False) as pipe:
-            for message in cast("list[bytes]", found[1]):
+            for message in messages:
                 headers = json.loads(message)["headers"]
                 if "leanfleet" in headers:
                     reply = encode_reply(Reply(call_id=headers["id"], result=result))

@@ -2,8 +2,8 @@
 
 A broker can lose a message and a worker its reply, so every call that stays unanswered is published again under its own
 id; whichever answer comes first counts. How long is long enough? Time in the queue says nothing, a backlog may take an
-hour. But the queue is first in, first out: a message after which this client has published at least as many as are
-waiting now is no longer among them. From when that was seen, its worker has the operation's own time limit, and
+hour. But a lane is first in, first out: a message after which this client has published at least as many as are waiting
+in it now is no longer among them. From when that was seen, its worker has the operation's own time limit, and
 `resend_seconds` for everything else (waiting for a process, restoring, the lease of a worker that died). Each further
 try gets twice the time, so that a fleet that is merely slow is not buried.
 """
@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 from producer.call import Call
 from producer.operation import AnyOperation, RunTactics
 
-# Behind the backlog of other clients the rule above may stay silent for as long as the backlog lasts.
+# Behind the backlog of others in the same lane (processes of one name; on RabbitMQ all clients) the rule above may stay
+# silent for as long as the backlog lasts.
 BLIND_SECONDS = 3600.0
 
 
 class Plan(NamedTuple):
-    left: list[Call[Any]]  # now known to have left the queue
+    left: list[Call[Any]]  # now known to have left the lane
     due: list[Call[Any]]  # to be sent again
 
 
@@ -29,13 +30,13 @@ def work_seconds(operation: AnyOperation) -> float:
 
 
 def plan(calls: Iterable[Call[Any]], *, now: float, published: int, backlog: int, resend_seconds: float) -> Plan:
-    """Decide over the calls in flight.
+    """Decide over the calls in flight of one lane.
 
     Args:
         calls: what is unanswered.
         now: the loop's time, as in `Call.submitted_at`.
-        published: how many messages this client had published to the queue before `backlog` was read.
-        backlog: how many messages wait in the queue, of all clients.
+        published: how many messages this client had published to the lane before `backlog` was read.
+        backlog: how many messages wait in the lane, of all who publish to it.
         resend_seconds: the setting of this name.
     """
     left, due = [], []

@@ -23,6 +23,7 @@ def test_a_server_as_it_should_be_is_fine() -> None:
         ({"maxmemory_policy": "allkeys-lru", "maxmemory_bytes": 10**9}, Level.ERROR),
         ({"maxmemory_policy": "allkeys-lru"}, Level.WARNING),  # nothing is evicted without a limit
         ({"maxmemory_policy": ""}, Level.WARNING),  # a managed server that does not tell
+        ({"is_cluster": True}, Level.ERROR),
         ({"append_only": False}, Level.WARNING),
         ({"append_only": False, "snapshots": True}, Level.WARNING),
     ],
