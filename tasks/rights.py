@@ -10,7 +10,8 @@ import hashlib
 import re
 
 from producer.errors import InvalidInputError
-from producer.keys import REVOKED, batch_key, reply_key
+from producer.keys import REVOKED, batch_key, producer_id, reply_key
+from producer.lane import PRIORITIES, Lane, ring_key
 from tasks.redelivery.dead import dead_key
 from tasks.redelivery.keys import QueueKeys
 from workers.scaling.observer import leases_key
@@ -80,11 +81,20 @@ def line(role: Role, user: str, queue: str, password: str, *, database: int = 0)
 
 
 def _producer_keys(user: str, queue: str) -> list[str]:
+    # Of these a producer writes the queue and the rings, and reads what is its own.
+    shared = (queue, *(ring_key(queue, priority) for priority in PRIORITIES))
+    lanes = [f"~{Lane(queue, priority, producer_id(user, '*')).key}" for priority in PRIORITIES]
     return [
-        f"%W~{queue}",
-        f"~{reply_key(user)}:*",
+        *(f"%W~{key}" for key in shared),
+        *lanes,
+        f"~{reply_key(producer_id(user, '*'))}",
         f"~{batch_key('*', 0, user).removesuffix(':0')}",
         f"%W~{REVOKED}",
+        # A script must have every right to the keys that it names; what it does to them is judged by the rights above.
+        "(+eval +evalsha",
+        *(f"~{key}" for key in shared),
+        *lanes[:-1],
+        f"{lanes[-1]})",
     ]
 
 
@@ -93,6 +103,7 @@ def _worker_keys(queue: str) -> list[str]:
     return [
         *(f"~{key}" for key in (*keys, dead_key(queue), workers_key(queue), leases_key(queue))),
         f"~{keys.taken('*')}",
+        *(f"~{ring_key(queue, priority)}:*" for priority in PRIORITIES),
         f"~{report_key(queue, '*')}",
         f"%R~{drain_key('*')}",
         f"%W~{reply_key('*')}",

@@ -193,6 +193,10 @@ async def test_a_producer_cannot_read_anothers_results(fenced: Fenced, command: 
         f"HGET {batch_key('0123456789ab', 1, 'alice')} 0",
         f"LRANGE {QUEUE} 0 -1",  # other producers' operations
         f"RPOP {QUEUE}",
+        f"EVAL return{{redis.call('LRANGE',KEYS[1],0,-1)}} 1 {QUEUE}",
+        f"LRANGE leanfleet:lanes:{QUEUE}:interactive 0 -1",
+        f"LRANGE leanfleet:lanes:{QUEUE}:bulk:alice:x 0 -1",
+        f"EVAL return{{redis.call('LRANGE','leanfleet:lanes:{QUEUE}:bulk:alice:x',0,-1)}} 0",
         f"DEL leanfleet:reply:alice:x {QUEUE}",
         f"HGETALL leanfleet:leased:{QUEUE}",
         f"LRANGE leanfleet:dead:{QUEUE} 0 -1",
