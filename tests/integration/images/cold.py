@@ -1,5 +1,8 @@
 """Freezing and thawing without a pool, for tests that look at one process."""
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -84,3 +87,14 @@ async def run(process: AsyncLeanREPLProcess, code: str, environment: int | None 
     response = await process.send(Command(code=code, environment=environment), timeout_seconds=LONG_SECONDS)
     assert isinstance(response, CommandResponse), response
     return response
+
+
+@contextmanager
+def small_disk(folder: Path, size: str = "1m") -> Iterator[Path]:
+    """A file system of that size in a new folder; it is full when so much was written."""
+    folder.mkdir()
+    subprocess.run(("/bin/mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "none", str(folder)), check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(("/bin/umount", str(folder)), check=True)

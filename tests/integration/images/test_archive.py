@@ -4,18 +4,20 @@ import dataclasses
 import hashlib
 import os
 import random
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from producer.errors import StoreError
 from producer.settings import Settings
 from producer.store import AsyncStore, open_store
-from tests.integration.images.cold import Freezer, run
+from tests.integration.images.cold import Freezer, run, small_disk
 from workers.images.archive import CHUNKS, Archive, name_of
 from workers.images.errors import ImageError, ImageRefusedError
-from workers.images.image import Image
+from workers.images.image import Image, stamps, written_files
 from workers.images.machine import this_machine
 from workers.images.manifest import Manifest
 from workers.states.signing import Signer
@@ -164,11 +166,44 @@ async def test_a_manifest_cannot_name_a_file_elsewhere(archive: Archive, store: 
         await archive.read(name_of(evil))
 
 
-async def test_a_full_disk_costs_an_error_and_no_file(archive: Archive, image: Image, freezer: Freezer) -> None:
+async def test_a_full_disk_costs_an_error_and_no_file_when_an_image_is_fetched(
+    archive: Archive, image: Image, freezer: Freezer
+) -> None:
     manifest = await archive.add(image)
-    missing = freezer.folder / "not there"
-    with pytest.raises(ImageError):
-        await archive.fetch(manifest, here=image.warm.machine, parent=missing)
+    with small_disk(freezer.folder / "small") as small:
+        with pytest.raises(ImageError, match="No space left"):
+            await archive.fetch(manifest, here=image.warm.machine, parent=small)
+        assert not list(small.iterdir())
+
+
+async def test_a_store_on_a_full_disk_gets_no_manifest_of_half_an_image(
+    archive: Archive, image: Image, freezer: Freezer
+) -> None:
+    manifest = await archive.add(image)
+    with small_disk(freezer.folder / "small") as small:
+        async with open_store(Settings(store_url=small.as_uri())) as store:
+            full = Archive(store, SIGNER)
+            with pytest.raises(StoreError):
+                await full.add(image)
+            with pytest.raises(StoreError):
+                await archive.copy(manifest, full)
+            assert not [name async for name in full.names()]
+
+
+async def test_the_archive_of_an_image_depends_on_nothing_else(
+    archive: Archive, image: Image, freezer: Freezer
+) -> None:
+    """The same dump, from another folder and into another store: the same id, and the same objects."""
+    elsewhere = Path(shutil.copytree(image.folder, freezer.folder / "elsewhere"))
+    for path in written_files(elsewhere):
+        os.utime(path, (1, 1))
+    copy = dataclasses.replace(image, folder=elsewhere, written=stamps(written_files(elsewhere)))
+    folder = freezer.folder / "another store"
+    folder.mkdir()
+    async with open_store(Settings(store_url=folder.as_uri())) as store:
+        other = Archive(store, SIGNER)
+        assert await other.add(copy) == await archive.add(image)
+        assert [name async for name in other.names("")] == [name async for name in archive.names("")]
 
 
 async def test_removing_an_image_keeps_what_others_use(archive: Archive, store: AsyncStore, image: Image) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from producer.errors import ReplDiedError, ReplTimeoutError
-from tests.integration.images.cold import LONG_SECONDS, Freezer, run
+from tests.integration.images.cold import LONG_SECONDS, Freezer, run, small_disk
 from tests.integration.pool.processes import exists, run_in_background, runs
 from tests.needs import need
 from tests.waiting import until, wait_until
@@ -202,28 +202,14 @@ async def test_a_damaged_image_does_not_thaw_and_leaves_no_process(freezer: Free
     assert not exists(freezer.processes[-1].pid)
 
 
-def mount(folder: Path) -> None:
-    """A file system of one megabyte."""
-    subprocess.run(("/bin/mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)), check=True)
-
-
-def unmount(folder: Path) -> None:
-    subprocess.run(("/bin/umount", str(folder)), check=True)
-
-
 @pytest.mark.parametrize("project", ["scripted"], indirect=True)
 async def test_a_full_disk_costs_an_error_and_no_file_and_not_the_process(freezer: Freezer) -> None:
-    small = freezer.folder / "small"
-    small.mkdir()
-    mount(small)
-    try:
-        process = await freezer.start("%allocate 20000000")
+    process = await freezer.start("%allocate 20000000")
+    with small_disk(freezer.folder / "small") as small:
         with pytest.raises(ImageError):
             await freezer.freeze(process, into=small)
         assert not list(small.iterdir())
         assert (await run(process, "", 0)).environment == 1
-    finally:
-        unmount(small)
 
 
 async def hold(folder: Path, project: LeanProject) -> None:

@@ -1,0 +1,107 @@
+"""Workers that freeze and thaw all the time and are killed by SIGKILL at random moments: run as a program.
+
+    python -m tests.integration.images.storm ROUNDS SEED
+
+It is the subreaper of all that they leave behind: what has lost its parent becomes its child, and none may be left.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from producer.errors import LeanFleetError, ReplTimeoutError
+from workers.images.criu import find_criu
+from workers.images.errors import ImageError
+from workers.images.stock import PREFIX, ImageStock
+from workers.pool import AsyncLeanREPLPool
+from workers.processes import children
+from workers.protocol.requests import Command
+from workers.settings import PoolSettings
+from workers.testing.project import scripted_project
+
+_PR_SET_CHILD_SUBREAPER = 36
+_SECONDS = 30.0
+_SIZE = 4
+
+
+async def _kill_one(pool: AsyncLeanREPLPool, seed: int) -> None:
+    """A REPL is killed by a time limit, or cloned, again and again."""
+    rng = random.Random(seed)
+    while True:
+        with contextlib.suppress(LeanFleetError):
+            async with pool.lease() as repl:
+                if rng.random() < 0.5:
+                    with contextlib.suppress(ReplTimeoutError):
+                        await repl.send(Command(code="%hang"), timeout_seconds=0.01)
+                else:
+                    with contextlib.suppress(ImageError):
+                        async with pool.beam(repl) as copy:
+                            await copy.send(Command(code=""), timeout_seconds=_SECONDS)
+
+
+async def _work(folder: Path) -> None:
+    project = scripted_project("--import-seconds", "0.5")
+    stock = ImageStock(find_criu(), project="p", parent=folder)
+    settings = PoolSettings(size=_SIZE, spares=1, header="import Mathlib", backoff_most_seconds=0.1)
+    async with AsyncLeanREPLPool(project, settings, images=stock) as pool:
+        await pool.ready()
+        print("ready", flush=True)  # noqa: T201
+        await asyncio.gather(*(_kill_one(pool, seed) for seed in range(_SIZE - 1)))
+
+
+def _descendants() -> list[int]:
+    """Those that have not ended; the dead ones are reaped."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    found, waiting = [], list(children(os.getpid()))
+    while waiting:
+        found.append(waiting.pop())
+        waiting += children(found[-1])
+    return found
+
+
+def _round(folder: Path, rng: random.Random) -> None:
+    command = (sys.executable, "-m", "tests.integration.images.storm", "work", str(folder))
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"ready\n", "the worker does not come up"
+        time.sleep(rng.uniform(0.0, 1.5))
+        worker.kill()
+        worker.wait()
+    deadline = time.monotonic() + _SECONDS
+    while left := _descendants():
+        if time.monotonic() > deadline:
+            commands = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in left]
+            raise AssertionError(f"outlived its worker: {commands}")
+        time.sleep(0.02)
+
+
+def main() -> None:
+    if sys.argv[1] == "work":
+        asyncio.run(_work(Path(sys.argv[2])))
+        return
+    rounds, rng = int(sys.argv[1]), random.Random(int(sys.argv[2]))
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    with tempfile.TemporaryDirectory(prefix="leanfleet-storm-") as name:
+        folder = Path(name)
+        for _ in range(rounds):
+            _round(folder, rng)
+            left = [path.name for path in folder.iterdir()]
+            assert len(left) == 1, f"each worker deletes what the one before it has left: {left}"
+            assert left[0].startswith(PREFIX)
+        ImageStock(find_criu(), project="p", parent=folder).close()
+        assert not list(folder.iterdir()), "the folder of a worker that was killed is deleted by the next one"
+    print(f"{rounds} workers killed, nothing left")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
