@@ -315,11 +315,15 @@ class Client:
         *,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> RunCodeResult:
-        """Elaborate Lean commands, in the environment `state` or after the imports that the code begins with."""
-        operation = RunCode(code=code, state=state, **self._limits(timeout_seconds, memory_bytes))
+        """Elaborate Lean commands, in the environment `state` or after the imports that the code begins with.
+
+        With `fresh` it is run in any case, where the fleet could answer from memory.
+        """
+        operation = RunCode(code=code, state=state, fresh=fresh, **self._limits(timeout_seconds, memory_bytes))
         return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
     async def run_tactics(
@@ -329,12 +333,19 @@ class Client:
         *,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> RunTacticsResult:
-        """Try each of the tactics on one proof state, independently; one message, whatever their number."""
+        """Try each of the tactics on one proof state, independently; one message, whatever their number.
+
+        With `fresh` they are run in any case, where the fleet could answer from memory.
+        """
         operation = RunTactics(
-            state=state, tactics=texts_of("tactics", tactics), **self._limits(timeout_seconds, memory_bytes)
+            state=state,
+            tactics=texts_of("tactics", tactics),
+            fresh=fresh,
+            **self._limits(timeout_seconds, memory_bytes),
         )
         return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)
 
@@ -345,15 +356,17 @@ class Client:
         *,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> TacticResult:
-        """Try one tactic on a proof state. Where the whole operation failed, the tactic's outcome says how."""
+        """Try one tactic, as `run_tactics` does. Where the whole operation failed, the tactic's outcome says how."""
         result = await self.run_tactics(
             state,
             (tactic,),
             timeout_seconds=timeout_seconds,
             memory_bytes=memory_bytes,
+            fresh=fresh,
             deadline_seconds=deadline_seconds,
             priority=priority,
         )
@@ -395,6 +408,7 @@ class Client:
         strength: Literal["", "kernel", "command", "external"] = "",
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> VerifyProofResult:
@@ -405,6 +419,7 @@ class Client:
             theorem=theorem,
             allowed_axioms=texts_of("allowed_axioms", allowed_axioms),
             strength=strength,
+            fresh=fresh,
             **self._limits(timeout_seconds, memory_bytes),
         )
         return await self.submit(operation, deadline_seconds=deadline_seconds, priority=priority)

@@ -159,6 +159,7 @@ class SyncClient:
         *,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> RunCodeResult:
@@ -168,6 +169,7 @@ class SyncClient:
                 state,
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
+                fresh=fresh,
                 deadline_seconds=deadline_seconds,
                 priority=priority,
             )
@@ -180,6 +182,7 @@ class SyncClient:
         *,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> RunTacticsResult:
@@ -189,6 +192,7 @@ class SyncClient:
                 tactics,
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
+                fresh=fresh,
                 deadline_seconds=deadline_seconds,
                 priority=priority,
             )
@@ -201,6 +205,7 @@ class SyncClient:
         *,
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> TacticResult:
@@ -210,6 +215,7 @@ class SyncClient:
                 tactic,
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
+                fresh=fresh,
                 deadline_seconds=deadline_seconds,
                 priority=priority,
             )
@@ -263,6 +269,7 @@ class SyncClient:
         strength: Literal["", "kernel", "command", "external"] = "",
         timeout_seconds: float | None = None,
         memory_bytes: int | None = None,
+        fresh: bool = False,
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> VerifyProofResult:
@@ -275,6 +282,7 @@ class SyncClient:
                 strength=strength,
                 timeout_seconds=timeout_seconds,
                 memory_bytes=memory_bytes,
+                fresh=fresh,
                 deadline_seconds=deadline_seconds,
                 priority=priority,
             )

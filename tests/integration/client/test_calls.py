@@ -52,6 +52,15 @@ async def test_every_verb_gets_the_answer_to_its_question(fleet: Client, respond
     assert fleet.in_flight == 0
 
 
+async def test_a_call_may_insist_on_being_run(fleet: Client, responder: Responder) -> None:
+    for fresh in (False, True):
+        await fleet.run_code("theorem t : True := trivial", fresh=fresh)
+        await fleet.run_tactic(HOLE, "trivial", fresh=fresh)
+        await fleet.run_tactics(HOLE, ["trivial"], fresh=fresh)
+        await fleet.verify_proof("theorem t : p := sorry", "theorem t : p := h", fresh=fresh)
+    assert [delivery.operation.fresh for delivery in responder.deliveries] == [False] * 4 + [True] * 4
+
+
 async def test_a_client_counts_what_became_of_its_calls(fleet: Client, responder: Responder) -> None:
     responder.answer = lambda delivery: None if delivery.operation.label == "held" else echo(delivery.operation)
     await asyncio.gather(*(fleet.run_code(f"#eval {number}") for number in range(5)))

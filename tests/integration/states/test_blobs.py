@@ -125,6 +125,18 @@ async def test_what_is_cheap_to_run_again_is_not_fetched(start: Start) -> None:
         assert (await imported(there, state)).restored is Restored.REPLAY
 
 
+def assert_told(worker: Worker, log: pytest.LogCaptureFixture, state: StateRef, *reasons: str) -> None:
+    """One blob was of no use, for one of these reasons: it is counted, and a line of the log names state and reason."""
+    fallbacks = {name: count for name, count in worker.executor.counts.items() if name.startswith("fallback_")}
+    assert list(fallbacks.values()) == [1]
+    (reason,) = (name.removeprefix("fallback_") for name in fallbacks)
+    assert reason in reasons
+    lines = [record.getMessage() for record in log.records if record.name == "leanfleet.states"]
+    assert len(lines) == 1
+    assert state.id[:12] in lines[0]
+    assert f"its blob is {reason}: " in lines[0]
+
+
 # Bad blobs. Each takes the store and an exported state and gives the state that another worker is handed.
 
 Spoil = Callable[[AsyncStore, StateRef], Awaitable[StateRef]]
@@ -214,20 +226,21 @@ async def test_a_bad_blob_costs_time_and_never_the_state(
         result = await imported(there, state)
         assert result.goals == GOALS
         assert result.restored is Restored.REPLAY
-        assert there.executor.counts[f"fallback_{reason}"] == 1
-        assert state.id[:12] in caplog.text
+        assert_told(there, caplog, state, reason)
 
 
-async def test_a_signed_blob_that_is_no_pickle_costs_time_and_never_the_state(start: Start) -> None:
+async def test_a_signed_blob_that_is_no_pickle_costs_time_and_never_the_state(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     async with start() as here, start(dear=True) as there:
-        result = await imported(there, await garbage(here.store, await exported(here)))
+        state = await garbage(here.store, await exported(here))
+        result = await imported(there, state)
         assert result.goals == GOALS
         assert result.restored is Restored.REPLAY
-        # Lean may refuse it or die of it, and both are told.
-        assert there.executor.counts["fallback_rejected"] + there.executor.counts["fallback_killed"] == 1
+        assert_told(there, caplog, state, "rejected", "killed")  # Lean may refuse it or die of it
 
 
-async def test_a_blob_that_kills_who_loads_it_is_tried_once(start: Start) -> None:
+async def test_a_blob_that_kills_who_loads_it_is_tried_once(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     async with start() as here, start(dear=True, dies_at="unpickleProofStateFrom") as there:
         state = await exported(here)
         result = await imported(there, state)
@@ -236,10 +249,10 @@ async def test_a_blob_that_kills_who_loads_it_is_tried_once(start: Start) -> Non
         # A descendant would load the same blob.
         further = await imported(there, state.then(TacticStep("constructor")))
         assert len(further.goals) == 2
-        assert there.executor.counts["fallback_killed"] == 1
+        assert_told(there, caplog, state, "killed")
 
 
-async def test_a_blob_of_another_toolchain_is_never_loaded(start: Start) -> None:
+async def test_a_blob_of_another_toolchain_is_never_loaded(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     """The fingerprint is a part of the state's id, and the id is signed with the blob."""
     async with start(fingerprint="an older toolchain") as here, start(dear=True) as there:
         old = await exported(here)
@@ -248,7 +261,7 @@ async def test_a_blob_of_another_toolchain_is_never_loaded(start: Start) -> None
         result = await imported(there, moved)
         assert result.goals == GOALS
         assert result.restored is Restored.REPLAY
-        assert there.executor.counts["fallback_refused"] == 1
+        assert_told(there, caplog, moved, "refused")
 
 
 async def test_a_store_that_is_lost_costs_time_and_never_the_state(
@@ -330,7 +343,9 @@ async def test_an_exported_state_whose_store_is_lost_is_answered_without_its_blo
         assert result.state == msgspec.structs.replace(state, blob=None)
 
 
-async def test_a_pickle_that_kills_its_process_costs_time_and_never_the_state(start: Start) -> None:
+async def test_a_pickle_that_kills_its_process_costs_time_and_never_the_state(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     async with start(dies_at="pickleTo") as worker:
         result = await worker.run(ExportState(state=StateRef(steps=STEPS)))
         assert isinstance(result, ExportStateResult)
@@ -342,6 +357,8 @@ async def test_a_pickle_that_kills_its_process_costs_time_and_never_the_state(st
         again = await worker.run(ExportState(state=StateRef(steps=STEPS)))
         assert again.outcome is Outcome.OK
         assert worker.executor.counts["export_killed"] == 1
+        told = [line for line in caplog.messages if result.state.id[:12] in line and "INTERNAL PANIC" in line]
+        assert len(told) == 1
 
 
 async def test_an_environment_is_restored_by_running_its_commands(start: Start) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -109,12 +110,49 @@ def test_the_documented_algorithm_gives_the_same_ids() -> None:
     assert program is not None
     scope: dict[str, object] = {}
     exec(program[1], scope)  # noqa: S102 - it is our own documentation
-    state = HOLE.then(TacticStep("exact ⟨x, «é»⟩\n· simp"), SorryStep(11))
-    assert scope["state_id"](json.loads(state.to_json())) == state.id  # type: ignore[operator]
+    state_id = scope["state_id"]
+    assert callable(state_id)
+
+    @given(STATES)
+    def agrees(state: StateRef) -> None:
+        assert state_id(json.loads(state.to_json())) == state.id
+
+    agrees()
+    cut = PrefixRef(id=HOLE.id, steps=2, kind="proof_state", sha256="0" * 64)
+    after = StateRef(prefix=cut, steps=(TacticStep("exact ⟨x, «é»⟩\n· simp"),))
+    assert state_id(json.loads(after.to_json())) == HOLE.then(*after.steps).id
 
     digest = hashlib.sha256(b"15:leanfleet-state,1:1,1:p,0:,").hexdigest()
     digest = hashlib.sha256(f"64:{digest},1:c,28:theorem a : True := by sorry,".encode()).hexdigest()
     assert HOLE.id == hashlib.sha256(f"64:{digest},1:s,1:0,".encode()).hexdigest()
+
+
+# The algorithm as the document describes it, in another language: its tools know nothing of JSON, Python, or leanfleet.
+SHELL = r"""
+net() { for part in "$@"; do printf '%s:%s,' "$(printf %s "$part" | wc -c | tr -d ' ')" "$part"; done; }
+digest() { net "$@" | sha256sum | cut -d ' ' -f 1; }
+id=$(digest leanfleet-state 1 "$1" "$2"); shift 2
+while [ $# -gt 0 ]; do id=$(digest "$id" "$1" "$2"); shift 2; done
+printf %s "$id"
+"""
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        StateRef(),
+        StateRef(project="p", header="import Init\nimport Lean"),
+        HOLE,
+        HOLE.then(TacticStep("exact ⟨x, «é»⟩\n· simp\t['$HOME' \"\\n\"]"), SorryStep(11), TacticStep("-- 𝔸, 12:c,")),
+    ],
+    ids=["nothing", "a header", "a hole", "letters that need care"],
+)
+def test_a_shell_computes_the_documented_id(state: StateRef) -> None:
+    words = [state.project, state.header]
+    for kind, value in json.loads(state.to_json()).get("steps", []):
+        words += [kind, str(value)]
+    done = subprocess.run(["/bin/sh", "-c", SHELL, "sh", *words], capture_output=True, text=True, check=True)
+    assert done.stdout == state.id
 
 
 def test_a_hundred_step_proof_is_small_on_the_wire() -> None:

@@ -1,6 +1,8 @@
 """A folder that is shared with Lean code which nobody vouches for."""
 
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,20 @@ async def test_an_isolated_repl_gets_a_copy_that_is_gone_afterwards(tmp_path: Pa
     assert list(folder.iterdir()) == []
     async with handed(original, None) as path:
         assert path == original
+
+
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("strict_umask")
+async def test_a_repl_that_runs_as_another_user_can_read_its_copy_under_a_strict_umask(tmp_path: Path) -> None:
+    original, folder = tmp_path / "cached", tmp_path / "folder"
+    original.write_bytes(b"pickle")
+    folder.mkdir()
+    async with handed(original, folder) as path:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(original.stat().st_mode) == 0o600
