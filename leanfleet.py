@@ -74,8 +74,13 @@ def _commands(part: _Part) -> "typer.Typer":
     try:
         app = getattr(_load(part, f"{part.package}.commands"), "app", None)
     except _MissingPartError as error:
+        from producer.commands.doctor import doctor  # noqa: PLC0415 - rich and more, for the command line alone
+
         app = typer.Typer()
         for name in part.commands:
+            if name == "doctor":
+                app.command()(doctor)  # what there is can be looked at all the same
+                continue
             app.command(
                 name,
                 help=f"(not available here) {error.message}",

@@ -16,6 +16,7 @@ from producer.result import AnyResult
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
 
 NAME = "leanfleet"
@@ -179,30 +180,43 @@ def set_up(service: str) -> None:
     Raises:
         SettingsError: spans are asked for, and what sends them is not installed, or unknown.
     """
-    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "otlp" if any(map(os.environ.get, _ENDPOINTS)) else "none")
-    if exporter in ("none", "") or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or active() is not None:
+    exporter = exporter_of_environment()
+    if not exporter or active() is not None:
         return
+    send = require(exporter)
+    from opentelemetry import trace  # noqa: PLC0415 - an extra
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    is_named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    provider = TracerProvider(resource=Resource.create({} if is_named else {"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(send))
+    trace.set_tracer_provider(provider)
+
+
+def exporter_of_environment() -> str:
+    """`otlp`, `console`, or empty where nothing is to be sent. Raise SettingsError for another one."""
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "otlp" if any(map(os.environ.get, _ENDPOINTS)) else "none")
+    if exporter in ("none", "") or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return ""
     if exporter not in ("otlp", "console"):
         raise SettingsError(f"OTEL_TRACES_EXPORTER must be otlp, console or none, not {exporter!r}")
+    return exporter
+
+
+def require(exporter: str) -> "SpanExporter":
+    """The exporter of this name. Raise SettingsError when it is not installed."""
     try:
-        from opentelemetry import trace  # noqa: PLC0415 - an extra
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter  # noqa: PLC0415
-
-        send: SpanExporter
         if exporter == "console":
-            send = ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(indent=None) + "\n")
-        else:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+            from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415 - an extra
 
-            send = OTLPSpanExporter()
+            return ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(indent=None) + "\n")
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - as above
+
+        return OTLPSpanExporter()
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"traces need {error.name}, which is not installed: pip install 'leanfleet[otel]', "
             "or unset OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_ENDPOINT"
         ) from error
-    is_named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    provider = TracerProvider(resource=Resource.create({} if is_named else {"service.name": service}))
-    provider.add_span_processor(BatchSpanProcessor(send))
-    trace.set_tracer_provider(provider)

@@ -17,6 +17,7 @@ from celery.worker import state as celery_state
 
 from producer.errors import BrokerUnavailableError, LeanFleetError
 from producer.quorum import SCHEMES as AMQP_SCHEMES
+from producer.requirements import Level, check_brokers
 from producer.settings import load_section, load_settings
 from producer.tracing import set_up
 from tasks.metrics import MetricsServer
@@ -25,7 +26,7 @@ from tasks.redelivery.quorum import QuorumChannel
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.redelivery.transport import LeaseChannel
 from tasks.reporting import MachineSettings, Reporter
-from tasks.requirements import Level, check_brokers, installed_packages, judge_packages
+from tasks.requirements import installed_packages, judge_packages
 from tasks.runtime import Runtime, set_current_runtime
 from workers.metrics import WorkerCollector
 from workers.preemption import Watcher

@@ -67,6 +67,22 @@ class MetricsServer:
             self._server = self._thread = None
 
 
+def first_free(address: str, port: int) -> int:
+    """The port that a worker would take now. Raise OSError when it could have none, OverflowError for no port."""
+    for each in range(port, port + PORTS):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as http.server does
+            try:
+                trial.bind((address, each))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or each == port + PORTS - 1:
+                    raise
+            else:
+                return each
+    raise AssertionError("unreachable")
+
+
 def _host(address: str) -> str:
     if address in ("", "0.0.0.0", "::"):  # noqa: S104 - only compared
         return socket.gethostname()  # what other machines of the network know this one by

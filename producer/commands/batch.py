@@ -37,7 +37,7 @@ MAX_PROBLEMS_SHOWN = 100
 MAX_CHANGES_SHOWN = 200
 
 app = typer.Typer(
-    help="Check proofs in bulk: submit them, go away, come back with the id, on any machine with the same settings."
+    help="Check proofs in bulk. Submit them, go away, come back with the id, on any machine with the same settings."
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A batch's id, or as much of its beginning as is unique.")]
@@ -141,7 +141,9 @@ def status(batch_id: Id, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def watch(batch_id: Id, *, as_json: AsJson = False) -> None:
-    """Follow a batch until it runs no more, and move its answers to the store meanwhile.
+    """Follow a batch until it runs no more.
+
+    Meanwhile its answers are moved to the store, and what the broker lost goes into the queue again.
 
     Exit codes: 0 every proof is proved, or ended as was expected of it; 1 some are not; 2 it could not be watched;
     130 interrupted (the batch goes on).
@@ -185,7 +187,9 @@ def results(
     ] = None,
     attempt: Annotated[int | None, typer.Option(min=1, help="As if no later attempt had been made.")] = None,
 ) -> None:
-    """Give the results that are there: as CSV on stdout, as JSON lines, or as a file of the kind of its ending.
+    """Give the results that are there.
+
+    As CSV on stdout, as JSON lines, or as a file of the kind of its ending.
 
     Where several attempts answered, the last settled answer counts, else the last one.
     """
@@ -225,8 +229,9 @@ def rerun(
     priority: PriorityOption = None,
     watch_it: Annotated[bool, typer.Option("--watch", help="Stay until it is done, as `watch` does.")] = False,
 ) -> None:
-    """Run again what is not settled: what has no answer, timed out, ran out of memory, or lost its REPL.
+    """Run again what is not settled.
 
+    That is what has no answer, timed out, ran out of memory, or lost its REPL.
     --timeout and --memory hold instead of the proofs' own limits. Earlier attempts are kept: see `results --attempt`.
     """
     console = stderr_console()
@@ -248,7 +253,10 @@ def rerun(
 
 @app.command()
 def cancel(batch_id: Id) -> None:
-    """End a batch: what is answered is kept, what has not begun is not begun; `rerun` takes it up again."""
+    """End a batch, and keep what is answered.
+
+    What has not begun is not begun; `rerun` takes it up again.
+    """
     console = stderr_console()
     log_to(console)
     found = _run(lambda batches: batches.cancel(batch_id))

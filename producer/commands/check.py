@@ -53,7 +53,7 @@ def check(
         typer.Option(metavar="SECONDS", min=0.001, help="Longest wait for one answer, queue included; else no limit."),
     ] = None,
 ) -> None:
-    """Check proofs, on the configured fleet or else on one that is started here for the purpose.
+    """Check proofs, on the configured fleet or on one started here.
 
     A text is proved when Lean accepts it in a fresh environment, it declares a theorem by name, contains no sorry, and
     rests on no axioms but propext, Classical.choice and Quot.sound; or, where it comes with a statement, when it proves

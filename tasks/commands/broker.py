@@ -34,9 +34,9 @@ def acl(
     queue: Annotated[str | None, typer.Option(help="Instead of the configured queue.")] = None,
     database: Annotated[int, typer.Option(min=0, help="The number at the end of the broker's URL.")] = 0,
 ) -> None:
-    """Print an ACL file with a user for each name, each with no more rights than it needs.
+    """Print an ACL file with a user for each name.
 
-    The file holds hashes of new passwords; the passwords themselves are shown once, on standard error. Name the file
+    Each has no more rights than it needs. The file holds hashes of new passwords; the passwords themselves are shown once, on standard error. Name the file
     as `aclfile` in the server's configuration, and give each user a URL like redis://NAME:PASSWORD@host:6379/0. The
     user `default`, who needs no name, is switched off. Needs Redis 7 or Valkey; docs/security.md says who may do what.
     """

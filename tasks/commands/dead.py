@@ -15,11 +15,11 @@ from producer.commands.terminal import printable
 from producer.connection import broker_errors, open_redis
 from producer.envelope import TASK_PREFIX
 from producer.errors import InvalidInputError
+from producer.requirements import REDIS_SCHEMES
 from producer.settings import Settings, load_settings
 from tasks.redelivery.dead import DeadLetter, dead_key
-from tasks.requirements import REDIS_SCHEMES
 
-app = typer.Typer(help="Show, replay or drop operations that were given up: their REPL or worker died of them.")
+app = typer.Typer(help="Show, replay or drop operations that were given up. Their REPL or worker died of them.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones; their beginnings will do.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every one.")]

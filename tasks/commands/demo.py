@@ -23,7 +23,7 @@ from tasks.stack.fleet import Fleet, FleetOptions, exported, interruptible
 ALL_AS_EXPECTED = 0
 SOME_NOT = 1
 INTERRUPTED = 130
-_EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "theorems.jsonl"
+_EXAMPLES = Path(__file__).resolve().parents[1] / "theorems.jsonl"
 _MAX_SURPRISES_SHOWN = 20
 
 
@@ -33,7 +33,9 @@ def demo(
     machines: Annotated[int, typer.Option(min=1, help="Worker processes, each with REPLs of its own.")] = 2,
     repls: Annotated[int, typer.Option(min=1, help="REPLs on each.")] = 1,
 ) -> None:
-    """Start a fleet on this computer, check the example theorems on it, show what came of them, stop it.
+    """Check the example theorems on a fleet on this computer.
+
+    It is started for the purpose; what came of the theorems is shown.
 
     Exit codes: 0 every text ended as is expected of it; 1 some did not; 2 the fleet could not be run; 130 interrupted.
     """

@@ -1,49 +1,37 @@
 """`leanfleet doctor`: what is found, what is missing, and how to get it."""
 
 import asyncio
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import msgspec
-import typer
-from rich.console import Console
-from rich.text import Text
 
+from producer.commands.doctor import AsJson, examine_store, examine_tracing, look, no_broker, tell
 from producer.errors import LeanFleetError
 from producer.judgement import Strength
 from producer.operation import RunCode
+from producer.requirements import REDIS_SCHEMES, Finding, Level, check_brokers
 from producer.settings import Settings, load_section, load_settings, without_password
-from producer.store.opening import open_store
 from tasks.address import amqp_address
 from tasks.redelivery.settings import RedeliverySettings
-from tasks.requirements import REDIS_SCHEMES, Finding, Level, check_brokers, installed_packages, judge_packages
+from tasks.requirements import installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey
 from workers.settings import WorkerSettings
 from workers.states.signing import Signer
 
-ALL_FINE = 0
-SOMETHING_MISSING = 1
 _TRIAL = RunCode(code="theorem leanfleet_doctor : True := True.intro", timeout_seconds=60)
-_STYLES = {Level.FINE: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.ERROR: ("missing", "red")}
-
 
 def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each finding.")] = False
+    *, as_json: AsJson = False
 ) -> None:
-    """Look at everything that a fleet needs, from here: packages, broker, store, Lean.
+    """Look at everything that a fleet needs, from here.
+
+    Packages, broker, store, Lean, what keeps REPLs apart, and the port of the metrics.
 
     Exit codes: 0 nothing is missing (there may be warnings); 1 something is.
     """
-    findings = asyncio.run(examine())
-    if as_json:
-        for finding in findings:
-            typer.echo(msgspec.json.encode(finding).decode())
-    else:
-        _print(findings)
-    sys.exit(SOMETHING_MISSING if any(finding.level is Level.ERROR for finding in findings) else ALL_FINE)
+    tell(asyncio.run(examine()), as_json=as_json)
 
 
 async def examine() -> list[Finding]:
@@ -55,33 +43,21 @@ async def examine() -> list[Finding]:
         load_section("redelivery", RedeliverySettings)
     except LeanFleetError as error:
         return [*findings, Finding(level=Level.ERROR, subject="settings", found="wrong", advice=error.message)]
-    findings += await _look("broker", lambda: _broker(settings))
-    findings += await _look("store", lambda: _store(settings, worker))
-    findings += await _look("Lean", lambda: _lean(settings, worker))
-    findings += await _look("isolation", lambda: _isolation(worker))
-    findings += await _look("verdicts", lambda: _verdicts(worker))
-    findings += await _look("process images", lambda: _images(worker))
+    findings += await look("broker", lambda: _broker(settings))
+    findings += await look("traces", examine_tracing)
+    findings += await look("store", lambda: _store(settings, worker))
+    findings += await look("Lean", lambda: _lean(settings, worker))
+    findings += await look("isolation", lambda: _isolation(worker))
+    findings += await look("verdicts", lambda: _verdicts(worker))
+    findings += await look("process images", lambda: _images(worker))
+    findings.append(_metrics(worker))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
     return findings
 
 
-async def _look(subject: str, look: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
-    try:
-        return await look()
-    except LeanFleetError as error:
-        return [Finding(level=Level.ERROR, subject=subject, found="not usable", advice=error.message)]
-
-
 async def _broker(settings: Settings) -> list[Finding]:
     if not settings.broker_url:
-        return [
-            Finding(
-                level=Level.WARNING,
-                subject="broker",
-                found="none is configured",
-                advice="set LEANFLEET_BROKER_URL; `leanfleet up` starts one here, and `leanfleet check` does without",
-            )
-        ]
+        return [no_broker()]
     findings = await check_brokers(settings)
     if urlsplit(settings.broker_url).scheme not in REDIS_SCHEMES:
         findings.append(await asyncio.to_thread(_amqp, settings.broker_url))
@@ -105,18 +81,9 @@ def _amqp(url: str) -> Finding:
 
 
 async def _store(settings: Settings, worker: WorkerSettings) -> list[Finding]:
+    found = await examine_store(settings)
     if not settings.store_url:
-        return [
-            Finding(
-                level=Level.WARNING,
-                subject="store",
-                found="none is configured",
-                advice="states are then restored by replay alone: set LEANFLEET_STORE_URL to s3://… or file:///…",
-            )
-        ]
-    async with open_store(settings) as store:
-        await store.check()
-        found = [Finding(level=Level.FINE, subject="store", found=f"{store.url} answers")]
+        return found
     if not Signer(worker.blob_keys).can_sign:
         found.append(
             Finding(
@@ -153,8 +120,9 @@ async def _isolation(worker: WorkerSettings) -> list[Finding]:
 
     project = await asyncio.to_thread(open_project, worker)
     fence = await asyncio.to_thread(open_fence, worker, project)
-    kept = ", ".join(f"{guard.name} ({guard.means[0]})" for guard in fence.guards if guard.holds)
-    findings = [Finding(level=Level.FINE, subject="isolation of REPLs", found=kept)]
+    kept = [guard.name for guard in fence.guards if guard.holds]
+    found = f"{len(kept)} of {len(fence.guards)} promises are kept: {', '.join(kept)}"
+    findings = [Finding(level=Level.FINE, subject="isolation of REPLs", found=found)]
     for reason in dict.fromkeys(guard.flaw for guard in fence.flaws):
         names = ", ".join(guard.name for guard in fence.flaws if guard.flaw == reason)
         advice = f"not enforced, since {reason}; see docs/security.md"
@@ -192,6 +160,21 @@ async def _images(worker: WorkerSettings) -> list[Finding]:
     return [Finding(level=Level.FINE, subject="process images", found=found)]
 
 
+def _metrics(worker: WorkerSettings) -> Finding:
+    from tasks.metrics import first_free  # noqa: PLC0415 - as above
+
+    if not worker.metrics_port:
+        return Finding(level=Level.FINE, subject="metrics", found="off: metrics_port is 0")
+    where = f"{worker.metrics_address}:{worker.metrics_port}"
+    try:
+        port = first_free(worker.metrics_address, worker.metrics_port)
+    except (OSError, OverflowError) as error:
+        advice = f"workers do without: {error}; set metrics_address and metrics_port in [worker]"
+        return Finding(level=Level.WARNING, subject="metrics", found=f"{where} cannot be had", advice=advice)
+    taken = "" if port == worker.metrics_port else f" ({where} is taken)"
+    return Finding(level=Level.FINE, subject="metrics", found=f"the next worker serves them at port {port}{taken}")
+
+
 def _program(subject: str, find: Callable[[], object]) -> Finding:
     try:
         return Finding(level=Level.FINE, subject=subject, found=str(find()))
@@ -199,10 +182,3 @@ def _program(subject: str, find: Callable[[], object]) -> Finding:
         return Finding(level=Level.WARNING, subject=subject, found="not installed", advice=error.message)
 
 
-def _print(findings: Iterable[Finding]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    for finding in findings:
-        word, style = _STYLES[finding.level]
-        console.print(Text.assemble((f"{word:8}", style), f" {finding.subject}: {finding.found}"))
-        if finding.advice:
-            console.print(Text(f"         → {finding.advice}"))

@@ -22,9 +22,9 @@ def drain(
     wait: Annotated[bool, typer.Option(help="Return when they hold nothing any more.")] = False,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="For --wait; 0: no limit.")] = 0.0,
 ) -> None:
-    """Have all workers on these machines take no more work, and finish what they hold, however long it takes.
+    """Have workers on these machines take no more work.
 
-    They go on living then, idle, until their machine ends; a worker that is to end soon is sent SIGTERM instead.
+    They finish what they hold, however long it takes. They go on living then, idle, until their machine ends; a worker that is to end soon is sent SIGTERM instead.
 
     Exit codes: 0 ordered, or with --wait drained; 1 not drained in time; 2 no such machine, no broker.
     """

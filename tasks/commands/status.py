@@ -18,9 +18,9 @@ from rich.text import Text
 from producer.commands.terminal import printable
 from producer.connection import broker_errors, open_redis
 from producer.errors import BrokerUnavailableError, InvalidInputError
+from producer.requirements import REDIS_SCHEMES
 from producer.settings import Settings, load_settings, without_password
 from tasks.redelivery.dead import dead_key
-from tasks.requirements import REDIS_SCHEMES
 from tasks.status import FleetStatus, fleet_status, targets
 from workers.scaling.observer import Observer, Sight
 
@@ -44,7 +44,7 @@ def status(
         bool, typer.Option("--targets", help="Print where workers serve metrics, for file_sd_configs of Prometheus.")
     ] = False,
 ) -> None:
-    """Show the queue, the workers, their rates and how busy they are, and what is wrong.
+    """Show the queue, workers, rates, and what is wrong.
 
     Exit codes: 0 shown; 1 operations wait and no worker takes work; 2 the broker cannot be reached.
     """

@@ -25,7 +25,9 @@ def up(
         Path | None, typer.Option(help="Keeps queue, states and logs; else a temporary one, removed at the end.")
     ] = None,
 ) -> None:
-    """Start Valkey, SeaweedFS, workers and Flower on this computer; Ctrl-C stops all of it.
+    """Run a fleet on this computer until Ctrl-C.
+
+    It is Valkey, SeaweedFS, workers and Flower, all of which end with it.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM; 2 a part could not be started, or ended.
     """

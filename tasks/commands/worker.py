@@ -22,7 +22,7 @@ def worker(
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
     log_format: LogFormat = None,
 ) -> None:
-    """Take operations from the broker and run them, until SIGTERM or Ctrl-C.
+    """Run operations from the broker, until SIGTERM or Ctrl-C.
 
     A first SIGTERM: no more work is taken, what finishes within the grace is answered, the rest goes back to the queue.
     A second one: all goes back now.

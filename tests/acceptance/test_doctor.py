@@ -44,8 +44,12 @@ def test_all_is_fine_where_all_is_there(valkey: Valkey, tmp_path: Path) -> None:
         "persistence",
         "store",
         "Lean",
+        "metrics",
         "verdicts",
     }
+    assert not (tmp_path / "store" / "leanfleet-check").is_dir() or not list(
+        (tmp_path / "store" / "leanfleet-check").iterdir()
+    )
 
 
 def test_a_broker_that_forgets_is_a_warning(tmp_path: Path) -> None:
@@ -63,6 +67,7 @@ def test_a_broker_that_forgets_is_a_warning(tmp_path: Path) -> None:
         ({"BROKER_URL": "mysql://127.0.0.1"}, "broker", "LEANFLEET_RESULT_URL"),
         ({"WORKER_REPL_COMMAND": "/nonexistent/repl"}, "Lean", "no such program"),
         ({"STORE_URL": "ftp://somewhere"}, "store", "ftp"),
+        ({"STORE_URL": "file:///proc"}, "store", "batches and exported states need to write"),
         ({"WORKER_SIZE": "many"}, "settings", "in table 'worker': Expected `int`"),
     ],
 )

@@ -10,8 +10,8 @@ import pytest
 
 import leanfleet
 from producer.connection import REFUSALS, open_redis
+from producer.requirements import Level, check_server
 from producer.settings import Settings
-from tasks.requirements import Level, check_server
 from tasks.stack.machine import Machine
 from tasks.stack.valkey import Valkey
 from tests.infra.terraform import ROOT

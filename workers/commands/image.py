@@ -53,9 +53,9 @@ def build(
         str, typer.Option("--header", help="What is imported first; left out: LEANFLEET_WORKER_HEADER.")
     ] = "",
 ) -> None:
-    """Start a REPL, import the header, freeze it and keep the image on this machine.
+    """Start a REPL, import the header, and freeze it.
 
-    It needs CRIU, root and a key to sign with (LEANFLEET_WORKER_BLOB_KEYS).
+    The image stays on this machine. It needs CRIU, root and a key to sign with (LEANFLEET_WORKER_BLOB_KEYS).
     """
     manifest = asyncio.run(_build(header))
     typer.echo(manifest.id)
@@ -132,7 +132,9 @@ def verify(
     *,
     store: _InStore = False,
 ) -> None:
-    """Read images and compare every byte with its hash, and the manifests with their signatures.
+    """Look whether images are sound.
+
+    Every byte is compared with its hash, and manifests with their signatures.
 
     Exit codes: 0 all is sound, 1 something is not, 2 they cannot be read. Whether an image fits this machine is said
     too, and changes nothing: it may fit others.

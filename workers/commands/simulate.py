@@ -34,9 +34,9 @@ def simulate(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print tables for a document.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List the shipped scenarios and exit.")] = False,
 ) -> None:
-    """Simulate the fleet under the scaling policy: the same function that `leanfleet autoscale` obeys.
+    """Simulate the fleet under the scaling policy.
 
-    Without a scenario all that are shipped are run. Equal scenarios and seeds give equal results. The columns: "in
+    It is the same function that `leanfleet autoscale` obeys. Without a scenario all that are shipped are run. Equal scenarios and seeds give equal results. The columns: "in
     time" is the share of operations that were done within the policy's clear_within_seconds of being enqueued; "busy"
     the share of busy slots on machines that were up while there was any work; "hours" are machine-hours; "peak" is the
     most machines at once; "redone" counts deliveries that were interrupted and came again.

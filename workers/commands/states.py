@@ -116,9 +116,9 @@ def verify(
         bool, typer.Option("--delete", help="Delete what is damaged; recipes are never deleted.")
     ] = False,
 ) -> None:
-    """Read every blob and recipe and compare it with its hash, and every announced export with its signature.
+    """Look whether what is stored is sound.
 
-    A damaged blob costs workers time and is never loaded; deleted, it is made anew when it is next exported.
+    Every blob and recipe is compared with its hash, every announced export with its signature. A damaged blob costs workers time and is never loaded; deleted, it is made anew when it is next exported.
 
     Exit codes: 0 all is sound, 1 something is damaged, 2 the store cannot be read.
     """

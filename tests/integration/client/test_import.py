@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from producer.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"celery", "kombu", "redis", "boto3", "botocore", "obstore", "rich", "typer", "psutil", "workers", "tasks", "opentelemetry"}
 
@@ -124,3 +126,34 @@ def test_a_machine_without_the_worker_stack_is_told_how_to_get_it(training_machi
         assert "error: " in done.stderr
         assert hint in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_doctor_looks_at_what_there_is_without_the_worker_stack(
+    training_machine: Path, tmp_path: Path, settings: Settings
+) -> None:
+    main = "import leanfleet, sys; sys.argv = ['leanfleet', 'doctor', '--json']; leanfleet.main()"
+    done = subprocess.run(
+        [training_machine, "-c", main],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "LEANFLEET_BROKER_URL": settings.broker_url,
+            "LEANFLEET_STORE_URL": (tmp_path / "store").as_uri(),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    found = {line["subject"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert {name: each["level"] for name, each in found.items()} == {
+        "broker": "fine",
+        "maxmemory-policy": "fine",
+        "persistence": "fine",
+        "store": "fine",
+        "extra worker": "warning",
+        "extra parquet": "warning",
+    }
+    assert "pip install 'leanfleet[worker]'" in found["extra worker"]["advice"]
+    assert done.returncode == 0

@@ -1,6 +1,7 @@
 import pytest
 
-from tasks.requirements import Level, ServerFacts, judge_packages, judge_server, parse_version
+from producer.requirements import Level, ServerFacts, judge_server, parse_version
+from tasks.requirements import judge_packages
 
 GOOD = ServerFacts(product="Valkey", version=(9, 1, 2), maxmemory_policy="noeviction", append_only=True)
 
