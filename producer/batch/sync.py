@@ -109,9 +109,7 @@ class SyncBatches:
     def remove(
         self, batch_ids: Collection[str] = (), *, older_than_seconds: float | None = None, dry_run: bool = False
     ) -> Removal:
-        return self._wait(
-            self._batches().remove(batch_ids, older_than_seconds=older_than_seconds, dry_run=dry_run)
-        )
+        return self._wait(self._batches().remove(batch_ids, older_than_seconds=older_than_seconds, dry_run=dry_run))
 
     def cancel(self, batch_id: str) -> Status:
         return self._wait(self._batches().cancel(batch_id))

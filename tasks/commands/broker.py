@@ -36,9 +36,10 @@ def acl(
 ) -> None:
     """Print an ACL file with a user for each name.
 
-    Each has no more rights than it needs. The file holds hashes of new passwords; the passwords themselves are shown once, on standard error. Name the file
-    as `aclfile` in the server's configuration, and give each user a URL like redis://NAME:PASSWORD@host:6379/0. The
-    user `default`, who needs no name, is switched off. Needs Redis 7 or Valkey; docs/security.md says who may do what.
+    Each has no more rights than it needs. The file holds hashes of new passwords; the passwords themselves are shown
+    once, on standard error. Name the file as `aclfile` in the server's configuration, and give each user a URL like
+    redis://NAME:PASSWORD@host:6379/0. The user `default`, who needs no name, is switched off. Needs Redis 7 or Valkey;
+    docs/security.md says who may do what.
     """
     named = [
         *((Role.PRODUCER, name) for name in producers or ()),

@@ -22,9 +22,8 @@ from workers.states.signing import Signer
 
 _TRIAL = RunCode(code="theorem leanfleet_doctor : True := True.intro", timeout_seconds=60)
 
-def doctor(
-    *, as_json: AsJson = False
-) -> None:
+
+def doctor(*, as_json: AsJson = False) -> None:
     """Look at everything that a fleet needs, from here.
 
     Packages, broker, store, Lean, what keeps REPLs apart, and the port of the metrics.
@@ -180,5 +179,3 @@ def _program(subject: str, find: Callable[[], object]) -> Finding:
         return Finding(level=Level.FINE, subject=subject, found=str(find()))
     except LeanFleetError as error:
         return Finding(level=Level.WARNING, subject=subject, found="not installed", advice=error.message)
-
-

@@ -24,7 +24,8 @@ def drain(
 ) -> None:
     """Have workers on these machines take no more work.
 
-    They finish what they hold, however long it takes. They go on living then, idle, until their machine ends; a worker that is to end soon is sent SIGTERM instead.
+    They finish what they hold, however long it takes. They go on living then, idle, until their machine ends; a worker
+    that is to end soon is sent SIGTERM instead.
 
     Exit codes: 0 ordered, or with --wait drained; 1 not drained in time; 2 no such machine, no broker.
     """

@@ -22,8 +22,9 @@ def autoscale(
 ) -> None:
     """Size the fleet by what is in the queue.
 
-    It runs until SIGTERM or Ctrl-C. Settings are in the tables [autoscale] and [policy] of leanfleet.toml; docs/scaling.md has them. Several may run:
-    one leads, the others stand by. Machines outlive the controller, except those of the local provider.
+    It runs until SIGTERM or Ctrl-C. Settings are in the tables [autoscale] and [policy] of leanfleet.toml;
+    docs/scaling.md has them. Several may run: one leads, the others stand by. Machines outlive the controller, except
+    those of the local provider.
 
     Exit codes: 0 stopped in good order; 2 it cannot start: the message says why.
     """

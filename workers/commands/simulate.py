@@ -36,10 +36,11 @@ def simulate(
 ) -> None:
     """Simulate the fleet under the scaling policy.
 
-    It is the same function that `leanfleet autoscale` obeys. Without a scenario all that are shipped are run. Equal scenarios and seeds give equal results. The columns: "in
-    time" is the share of operations that were done within the policy's clear_within_seconds of being enqueued; "busy"
-    the share of busy slots on machines that were up while there was any work; "hours" are machine-hours; "peak" is the
-    most machines at once; "redone" counts deliveries that were interrupted and came again.
+    It is the same function that `leanfleet autoscale` obeys. Without a scenario all that are shipped are run. Equal
+    scenarios and seeds give equal results. The columns: "in time" is the share of operations that were done within the
+    policy's clear_within_seconds of being enqueued; "busy" the share of busy slots on machines that were up while there
+    was any work; "hours" are machine-hours; "peak" is the most machines at once; "redone" counts deliveries that were
+    interrupted and came again.
     """
     if as_json and as_markdown:
         raise InvalidInputError("--json and --markdown exclude each other")

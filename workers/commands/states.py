@@ -118,7 +118,8 @@ def verify(
 ) -> None:
     """Look whether what is stored is sound.
 
-    Every blob and recipe is compared with its hash, every announced export with its signature. A damaged blob costs workers time and is never loaded; deleted, it is made anew when it is next exported.
+    Every blob and recipe is compared with its hash, every announced export with its signature. A damaged blob costs
+    workers time and is never loaded; deleted, it is made anew when it is next exported.
 
     Exit codes: 0 all is sound, 1 something is damaged, 2 the store cannot be read.
     """

@@ -14,7 +14,20 @@ from packaging.requirements import Requirement
 from producer.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAVY = {"celery", "kombu", "redis", "boto3", "botocore", "obstore", "rich", "typer", "psutil", "workers", "tasks", "opentelemetry"}
+HEAVY = {
+    "celery",
+    "kombu",
+    "redis",
+    "boto3",
+    "botocore",
+    "obstore",
+    "rich",
+    "typer",
+    "psutil",
+    "workers",
+    "tasks",
+    "opentelemetry",
+}
 
 
 def run(code: str, *, directory: Path, python: Path = Path(sys.executable), **environ: str) -> str:
