@@ -94,6 +94,7 @@ class WorkerCollector(Collector):
         yield _plain("repl_start_failures", "Starts of a REPL that failed", pool.start_failures)
         yield _plain("repl_thaws", "Of the REPLs that came up, those thawed from an image", pool.thaws)
         yield _plain("repl_thaw_failures", "Images that did not thaw", pool.thaw_failures)
+        yield _counter("repl_images", "Images by what became of them", ("event",), _single(pool.images))
         ended = dict.fromkeys(_ENDS, 0) | pool.ended
         yield _counter("repl_ends", "REPLs that ended, by reason", ("reason",), _single(ended))
         yield _plain("leases", "REPLs lent to operations", pool.leases)

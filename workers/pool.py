@@ -37,7 +37,7 @@ from workers.images import criu
 from workers.images.errors import ImageError
 from workers.images.freezing import remove
 from workers.images.image import Image
-from workers.images.stock import ImageStock
+from workers.images.stock import Counts, ImageStock
 from workers.images.thawing import thaw
 from workers.launch import Isolation, Launch, no_isolation
 from workers.lru import LRU
@@ -159,6 +159,7 @@ class PoolSnapshot:
     state_hits: int  # leases whose REPL has a state that was preferred
     thaws: int  # starts that were thawed from an image
     thaw_failures: int  # images that did not thaw: a start took their place
+    images: dict[str, int]  # frozen, freeze_failed, fetched from a store, refused before they were thawed
     ended: dict[str, int]  # why REPLs ended: memory, age, uses, header, surplus, timeout, out_of_memory, died, …
 
 
@@ -423,6 +424,7 @@ class AsyncLeanREPLPool:
     def snapshot(self) -> PoolSnapshot:
         """The pool at this moment, for metrics and for `leanfleet status`."""
         counts = Counter(member.status for member in self._members.values())
+        images = self._images.counts if self._images is not None else Counts()
         now = time.monotonic()
         return PoolSnapshot(
             size=self.size,
@@ -448,8 +450,14 @@ class AsyncLeanREPLPool:
             leases=self._leases,
             warm_hits=self._warm_hits,
             state_hits=self._state_hits,
-            thaws=self._images.counts.thawed if self._images is not None else 0,
-            thaw_failures=self._images.counts.thaw_failures if self._images is not None else 0,
+            thaws=images.thawed,
+            thaw_failures=images.thaw_failures,
+            images={
+                "frozen": images.frozen,
+                "freeze_failed": images.freeze_failures,
+                "fetched": images.fetched,
+                "refused": images.refused,
+            },
             ended=dict(self._ended),
         )
 

@@ -100,19 +100,28 @@ class Archive:
         return Manifest.from_json(data, expected_id=name.rpartition("/")[2])
 
     async def find(self, project: str, header: str, here: Machine, *, fenced: bool = False) -> Manifest | None:
-        """An image of this fleet for this header, project and machine, as far as its manifest tells.
+        """An image of this fleet for this header, project and machine, by its manifest; None: there is none.
 
         `fenced`: whether for isolated REPLs.
+
+        Raises:
+            ImageRefusedError: there are images for it, and none fits or none is this fleet's.
+            StoreUnavailableError: the store cannot be read.
         """
+        refused: ImageRefusedError | None = None
         async for _, manifest in self.manifests(f"{folder_of(project, header)}/"):
-            if not isinstance(manifest, Manifest) or bool(manifest.warm.folder) != fenced:
-                continue
-            if not manifest.warm.machine.misfit(here):
+            if isinstance(manifest, ImageRefusedError):
+                refused = manifest
+            elif bool(manifest.warm.folder) == fenced:
                 try:
                     manifest.require_signature(self._signer)
-                except ImageRefusedError:
-                    continue
-                return manifest
+                    manifest.require_machine(here)
+                except ImageRefusedError as error:
+                    refused = error
+                else:
+                    return manifest
+        if refused is not None:
+            raise refused
         return None
 
     async def fetch(self, manifest: Manifest, *, here: Machine, parent: Path) -> Image:

@@ -108,10 +108,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         if not signer.accepts_text(self.signature, _KIND, self.id):
             raise ImageRefusedError(f"image {self.id[:12]} has no signature of this fleet (LEANFLEET_WORKER_BLOB_KEYS)")
 
-    def require_fit(self, here: Machine) -> None:
-        """Raise ImageRefusedError unless it can be thawed here. Blocks: it reads the files that are mapped."""
+    def require_machine(self, here: Machine) -> None:
+        """Raise ImageRefusedError unless it was made on a machine like this one."""
         if why := self.warm.machine.misfit(here):
             raise ImageRefusedError(f"image {self.id[:12]} does not fit this machine: {why}")
+
+    def require_fit(self, here: Machine) -> None:
+        """Raise ImageRefusedError unless it can be thawed here. Blocks: it reads the files that are mapped."""
+        self.require_machine(here)
         for file in self.files:
             path = Path(file.path)
             try:

@@ -85,7 +85,7 @@ class Counts:
     frozen: int = 0
     freeze_failures: int = 0
     fetched: int = 0
-    refused: int = 0
+    refused: int = 0  # damaged, not of this fleet, or of another machine; a normal start took their place
     thawed: int = 0
     thaw_failures: int = 0
 

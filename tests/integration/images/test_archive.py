@@ -73,7 +73,8 @@ async def test_an_image_is_found_by_project_header_and_machine(
     assert await archive.find(image.warm.project, "import Other", here) is None
     assert await archive.find("another", image.warm.header, here) is None
     elsewhere = msgspec.structs.replace(here, cpu_flags=())
-    assert await archive.find(image.warm.project, image.warm.header, elsewhere) is None
+    with pytest.raises(ImageRefusedError, match="this processor lacks"):
+        await archive.find(image.warm.project, image.warm.header, elsewhere)
 
 
 async def test_without_a_key_nothing_is_stored(store: AsyncStore, image: Image) -> None:
@@ -87,7 +88,8 @@ async def test_another_fleets_image_is_refused_and_not_found(
     manifest = await Archive(store, Signer("a-secret-of-another-fleet")).add(image)
     with pytest.raises(ImageRefusedError, match="no signature of this fleet"):
         await fetch(archive, manifest, freezer)
-    assert await archive.find(image.warm.project, image.warm.header, image.warm.machine) is None
+    with pytest.raises(ImageRefusedError, match="no signature of this fleet"):
+        await archive.find(image.warm.project, image.warm.header, image.warm.machine)
     assert "no signature" in await archive.verify(manifest)
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from producer.errors import PoolClosedError, ReplTimeoutError
@@ -66,13 +70,27 @@ async def opened(
 
 def pids(pool: AsyncLeanREPLPool) -> set[int]:
     """Of all processes that belong to it."""
-    found = {repl.pid for repl in pool.snapshot().repls if repl.pid is not None}
+    return with_descendants(repl.pid for repl in pool.snapshot().repls if repl.pid is not None)
+
+
+def with_descendants(pids: Iterable[int]) -> set[int]:
+    found = set(pids)
     waiting = list(found)
     while waiting:
         born = children(waiting.pop())
         found.update(born)
         waiting += born
     return found
+
+
+def namespaces(of: Iterable[int]) -> set[str]:
+    """The pid and mount namespaces of these processes that are not ours."""
+    found = set()
+    for pid in of:
+        for kind in ("pid", "mnt"):
+            with contextlib.suppress(OSError):
+                found.add(str(Path(f"/proc/{pid}/ns/{kind}").readlink()))
+    return found - {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("pid", "mnt")}
 
 
 async def settled(pool: AsyncLeanREPLPool) -> None:
@@ -225,6 +243,22 @@ async def test_a_kill_storm_among_thaws_leaves_the_pool_whole_and_nothing_behind
         gone = ever - pids(pool)
         await until(lambda: not any(map(runs, gone)), "what was killed is gone")
         assert stock.counts.thawed + stock.counts.thaw_failures > 0
+        assert namespaces(with_descendants([os.getpid()])) == namespaces(pids(pool)), "those of the killed are gone"
+        images = [path for path in stock.folder.iterdir() if path.name.startswith("image-")]
+        assert len(images) == 1, "nothing but the image is left in the folder"
+        assert {path.suffix for path in images[0].iterdir()} <= {".img", ".log", ""}
+        assert not list(images[0].glob("restore-*")), "what CRIU wrote for people is deleted"
+
+
+def test_workers_killed_while_they_freeze_and_thaw_leave_nothing(criu: Criu) -> None:
+    """At random moments. More of it: `python -m tests.integration.images.storm 100 SEED`."""
+    assert criu.version
+    command = (sys.executable, "-m", "tests.integration.images.storm", "5", "3")
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nothing left" in done.stdout
 
 
 async def test_a_worker_that_starts_finds_an_image_in_the_store(criu: Criu, tmp_path: Path) -> None:
@@ -253,3 +287,26 @@ async def test_a_worker_that_starts_finds_an_image_in_the_store(criu: Criu, tmp_
                 await settled(pool)
             assert third.counts.refused == 1
             assert third.counts.thawed == 0
+
+
+async def test_an_image_of_another_machine_is_refused_and_counted_and_repls_are_started(
+    criu: Criu, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    async with open_store(Settings(store_url=shelf.as_uri())) as store:
+        archive = Archive(store, Signer("a-secret-of-this-fleet"))
+        with contextlib.closing(ImageStock(criu, project="p", parent=tmp_path)) as first:
+            async with opened(first) as pool:
+                await settled(pool)
+                image = first._shelf(HEADER).image
+                assert image is not None
+                machine = msgspec.structs.replace(image.warm.machine, kernel="2.6.32")
+                warm = msgspec.structs.replace(image.warm, machine=machine)
+                await archive.add(dataclasses.replace(image, warm=warm))
+        with contextlib.closing(ImageStock(criu, project="p", archives=(archive,), parent=tmp_path)) as second:
+            async with opened(second) as pool:
+                await settled(pool)
+                assert pool.snapshot().images == {"frozen": 1, "freeze_failed": 0, "fetched": 0, "refused": 1}
+                assert pool.snapshot().start_failures == 0
+    assert "kernel 2.6.32" in caplog.text
