@@ -154,14 +154,14 @@ def rendered(status: FleetStatus, settings: Settings) -> RenderableType:
 def _queue_line(status: FleetStatus) -> str:
     queue = status.queue
     words = [f"{queue.waiting:,} waiting"]
-    if queue.interactive:
-        words[0] += f" ({queue.interactive:,} interactive)"
-    if queue.producers and queue.producers > 1:
-        words.append(f"{queue.producers:,} producers in turns")
     if queue.waiting and queue.oldest_seconds is not None:
         words.append(f"the oldest for {duration(queue.oldest_seconds)}")
     if queue.waiting and queue.eta_seconds is not None:
         words.append(f"empty in {duration(queue.eta_seconds)} at this rate")
+    if queue.interactive and queue.interactive < queue.waiting:
+        words.append(f"{queue.interactive:,} of them interactive")
+    if queue.producers and queue.producers > 1:
+        words.append(f"{queue.producers:,} producers take turns")
     if queue.in_flight is not None:
         words.append(f"{queue.in_flight:,} in flight")
     words.append(f"{queue.dead:,} dead letters")
