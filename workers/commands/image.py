@@ -77,7 +77,10 @@ async def _build(header: str) -> Manifest:
 
 @app.command("list")
 def list_images(*, store: _InStore = False) -> None:
-    """Show the images, and whether they fit this machine."""
+    """Show the images, and why they do not fit this machine.
+
+    Those of isolated REPLs are for workers that isolate them (LEANFLEET_WORKER_ISOLATION), the others for the rest.
+    """
     asyncio.run(_list(in_store=store))
 
 
@@ -101,7 +104,9 @@ def _here() -> Machine | None:
 def _line(manifest: Manifest, misfit: str) -> str:
     header = printable(manifest.warm.header.replace("\n", "; ")) or "(no imports)"
     size = f"{manifest.size_bytes / 1e6:,.0f} MB, {manifest.packed_bytes / 1e6:,.0f} MB stored"
-    return f"{manifest.id[:12]}  {header}  {size}, project {manifest.warm.project}" + (f": {misfit}" if misfit else "")
+    where = "isolated" if manifest.warm.folder else "not isolated"
+    said = f"{manifest.id[:12]}  {header}  {size}, {where}, project {manifest.warm.project}"
+    return f"{said}: {misfit}" if misfit else said
 
 
 @app.command()
@@ -118,7 +123,7 @@ def pull(ids: _Ids) -> None:
 
 async def _copy(ids: list[str], *, to_store: bool) -> None:
     async with _archive(in_store=not to_store) as source, _archive(in_store=to_store) as target:
-        for name in await _named(source, ids):
+        for name in await _named(source, ids, in_store=not to_store):
             manifest = await source.read(name)
             await source.copy(manifest, target)
             typer.echo(_line(manifest, ""))
@@ -147,7 +152,7 @@ async def _verify(ids: list[str], *, in_store: bool) -> int:
     here = await asyncio.to_thread(_here)
     bad = 0
     async with _archive(in_store=in_store) as archive:
-        for name in await _named(archive, ids) if ids else [name async for name in archive.names()]:
+        for name in await _named(archive, ids, in_store=in_store) if ids else [name async for name in archive.names()]:
             short = name.rpartition("/")[2][:12]
             try:
                 manifest = await archive.read(name)
@@ -180,19 +185,24 @@ def rm(ids: _Ids, *, store: _InStore = False) -> None:
 
 async def _remove(ids: list[str], *, in_store: bool) -> None:
     async with _archive(in_store=in_store) as archive:
-        names = await _named(archive, ids)
+        names = await _named(archive, ids, in_store=in_store)
         chunks = await archive.remove(names)
     typer.echo(f"{len(names)} images deleted, and {chunks} chunks that no other uses")
 
 
-async def _named(archive: Archive, ids: list[str]) -> list[str]:
+async def _named(archive: Archive, ids: list[str], *, in_store: bool) -> list[str]:
     """The names of images by how their ids begin. Raise InvalidInputError for one that is not there, or not alone."""
     names = [name async for name in archive.names()]
+    where, option = ("in the store", " --store") if in_store else ("on this machine", "")
     found = []
     for wanted in ids:
         fits = [name for name in names if name.rpartition("/")[2].startswith(wanted)]
-        if len(wanted) < _LEAST_DIGITS or len(fits) != 1:
-            what = "is too short" if len(wanted) < _LEAST_DIGITS else f"fits {len(fits)} images"
-            raise InvalidInputError(f"{printable(wanted)!r} {what}: `leanfleet image list` shows their ids")
-        found += fits
+        if len(wanted) < _LEAST_DIGITS:
+            problem = "is too short"
+        elif len(fits) != 1:
+            problem = f"is how the ids of {len(fits)} images {where} begin" if fits else f"is no image {where}"
+        else:
+            found += fits
+            continue
+        raise InvalidInputError(f"{printable(wanted)!r} {problem}: `leanfleet image list{option}` shows their ids")
     return found

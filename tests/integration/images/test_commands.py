@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.images.cold import small_disk
 from workers.images.criu import Criu
 from workers.project import LeanProject
 
@@ -86,8 +87,21 @@ def test_mistakes_are_explained(line: CommandLine, without_criu: str) -> None:
     assert "no criu on the PATH" in line.run("image", "build", expect=2, PATH=without_criu)
     assert "LEANFLEET_WORKER_BLOB_KEYS" in line.run("image", "build", expect=2, LEANFLEET_WORKER_BLOB_KEYS="")
     assert "leanfleet image list" in line.run("image", "rm", "0123456789", expect=2)
+    assert "leanfleet image list --store" in line.run("image", "pull", "0123456789", expect=2)
     assert "too short" in line.run("image", "push", "a", expect=2)
     assert line.run("image", "list", PATH=without_criu) == ""
+
+
+def test_a_full_disk_is_an_error_in_words_and_no_half_image(criu: Criu, line: CommandLine, tmp_path: Path) -> None:
+    whole = line.run("image", "build").strip()
+    line.run("image", "push", whole)
+    line.run("image", "rm", whole)
+    assert criu.version
+    with small_disk(tmp_path / "small") as small:
+        full = {"LEANFLEET_WORKER_IMAGE_DIRECTORY": str(small)}
+        for command in (("pull", whole), ("build",)):
+            assert "No space left" in line.run("image", *command, expect=2, **full)
+            assert line.run("image", "list", **full) == ""
 
 
 def findings(line: CommandLine, **environment: str) -> dict[str, dict[str, str]]:
