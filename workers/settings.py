@@ -64,6 +64,8 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     isolation_cpu_seconds: int = 24 * 3600  # of one REPL in its whole life
     verify_repls: int = 0  # for statements, and as many for audits, once proofs are verified; 0: half as many as `size`
     verify_command: str = ""  # an external checker that has the last word on proofs; docs/verdicts.md
+    verify_checker: Literal["", "comparator", "leanchecker"] = ""  # which it is; empty: it speaks our own words
+    verify_directory: str = ""  # where it is run; empty: project_directory
     answer_ttl_seconds: float = 0.0  # how long answers are remembered in the Redis of the replies; 0: never
     max_answers: int = 1_000_000  # of the whole fleet; the oldest are forgotten
     max_answer_bytes: int = 64 * 1024  # a longer one is not remembered
@@ -72,6 +74,11 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     images: Literal["auto", "off"] = "auto"  # freeze warm REPLs and thaw them, where that works: docs/images-criu.md
     image_directory: str = ""  # where `leanfleet image` keeps them on this machine; empty: the user's cache folder
     cut_recipe_bytes: int = 3072  # an exported state that is larger than this on the wire leaves its steps in the store
+
+    @property
+    def has_external_checker(self) -> bool:
+        """Whether proofs are also given to a checker of others."""
+        return bool(self.verify_command or self.verify_checker or self.verify_directory)
 
 
 def usable_cores() -> int:

@@ -137,7 +137,7 @@ def _policy(settings: WorkerSettings, project: LeanProject, environ: Mapping[str
         project.command,
         project.directory,
         environ=environ,
-        more_readable=readable,
+        more_readable=[*readable, *_of_checker(settings)],
         limits=Limits(
             memory_bytes=settings.isolation_memory_bytes or _machine_bytes(),
             processes=settings.isolation_processes,
@@ -145,6 +145,12 @@ def _policy(settings: WorkerSettings, project: LeanProject, environ: Mapping[str
             cpu_seconds=settings.isolation_cpu_seconds,
         ),
     )
+
+
+def _of_checker(settings: WorkerSettings) -> list[Path]:
+    """What an external checker needs, which is run in the same fence."""
+    named = [settings.verify_directory, *settings.verify_command.split()]
+    return [path for word in named if word and (path := Path(word).expanduser()).is_absolute() and path.exists()]
 
 
 def _words(text: str, separator: str) -> list[str]:

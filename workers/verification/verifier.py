@@ -29,7 +29,7 @@ class Verifier:
             KernelExaminer(self._pools) if self._adapter.audits_constants else CommandExaminer(self._pools)
         )
         self.external = (
-            ExternalChecker(settings.verify_command, project, isolation=isolation) if settings.verify_command else None
+            ExternalChecker(settings, project, isolation=isolation) if settings.has_external_checker else None
         )
         self._stack = AsyncExitStack()
 
