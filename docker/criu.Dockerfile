@@ -6,6 +6,7 @@
 
 ARG WORKER=leanfleet/worker
 FROM ${WORKER}
+# hadolint ignore=DL3002
 USER root
 RUN apt-get update \
     && apt-get install -y --no-install-recommends criu \
