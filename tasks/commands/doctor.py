@@ -44,7 +44,9 @@ async def examine() -> list[Finding]:
         return [*findings, Finding(level=Level.ERROR, subject="settings", found="wrong", advice=error.message)]
     findings += await look("broker", lambda: _broker(settings))
     findings += await look("traces", examine_tracing)
-    findings += await look("store", lambda: _store(settings, worker))
+    findings += await look("store", lambda: examine_store(settings))
+    if settings.store_url:
+        findings += await look("signing key", lambda: _signing_key(worker))
     findings += await look("Lean", lambda: _lean(settings, worker))
     findings += await look("isolation", lambda: _isolation(worker))
     findings += await look("verdicts", lambda: _verdicts(worker))
@@ -79,20 +81,14 @@ def _amqp(url: str) -> Finding:
     return Finding(level=Level.FINE, subject="broker", found=found)
 
 
-async def _store(settings: Settings, worker: WorkerSettings) -> list[Finding]:
-    found = await examine_store(settings)
-    if not settings.store_url:
-        return found
-    if not Signer(worker.blob_keys).can_sign:
-        found.append(
-            Finding(
-                level=Level.WARNING,
-                subject="signing key",
-                found="none is configured",
-                advice="workers neither store nor load pickled states: set LEANFLEET_WORKER_BLOB_KEYS on all of them",
-            )
-        )
-    return found
+async def _signing_key(worker: WorkerSettings) -> list[Finding]:
+    keys = Signer(worker.blob_keys).fingerprints
+    if not keys:
+        advice = "workers neither store nor load pickled states: set LEANFLEET_WORKER_BLOB_KEYS on all of them"
+        return [Finding(level=Level.WARNING, subject="signing key", found="none is configured", advice=advice)]
+    rest = f"; {', '.join(keys[1:])} accepted too" if keys[1:] else ""
+    found = f"signs with {keys[0]}{rest} (every worker must accept it)"
+    return [Finding(level=Level.FINE, subject="signing key", found=found)]
 
 
 async def _lean(settings: Settings, worker: WorkerSettings) -> list[Finding]:

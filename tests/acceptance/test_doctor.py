@@ -43,6 +43,7 @@ def test_all_is_fine_where_all_is_there(valkey: Valkey, tmp_path: Path) -> None:
         "maxmemory-policy",
         "persistence",
         "store",
+        "signing key",
         "Lean",
         "metrics",
         "verdicts",
@@ -50,6 +51,31 @@ def test_all_is_fine_where_all_is_there(valkey: Valkey, tmp_path: Path) -> None:
     assert not (tmp_path / "store" / "leanfleet-check").is_dir() or not list(
         (tmp_path / "store" / "leanfleet-check").iterdir()
     )
+
+
+def test_keys_of_two_machines_can_be_compared_and_are_not_shown(valkey: Valkey, tmp_path: Path) -> None:
+    old, new = "a key for the tests only", "the key after this one"
+
+    def shown(keys: str) -> str:
+        values = {"STORE_URL": (tmp_path / "store").as_uri(), "WORKER_BLOB_KEYS": keys}
+        result = run("doctor", "--json", environ=worker_environ(valkey.url, "doctor", **values), folder=tmp_path)
+        assert old not in result.stdout + result.stderr
+        assert new not in result.stdout + result.stderr
+        lines = map(json.loads, result.stdout.splitlines())
+        return str(next(line["found"] for line in lines if line["subject"] == "signing key"))
+
+    signs, accepted = (part.split()[2] for part in (shown(old), shown(new)))
+    assert signs != accepted
+    assert f"signs with {signs}; {accepted} accepted too" in shown(f"{old}, {new}")
+
+
+def test_a_store_without_a_key_is_a_warning(valkey: Valkey, tmp_path: Path) -> None:
+    environ = worker_environ(valkey.url, "doctor", STORE_URL=(tmp_path / "store").as_uri())
+    result = run("doctor", "--json", environ=environ, folder=tmp_path)
+    assert result.returncode == 0
+    level, advice = findings(result)["signing key"]
+    assert level == "warning"
+    assert "LEANFLEET_WORKER_BLOB_KEYS" in advice
 
 
 def test_a_broker_that_forgets_is_a_warning(tmp_path: Path) -> None:
@@ -67,6 +93,7 @@ def test_a_broker_that_forgets_is_a_warning(tmp_path: Path) -> None:
         ({"BROKER_URL": "mysql://127.0.0.1"}, "broker", "LEANFLEET_RESULT_URL"),
         ({"WORKER_REPL_COMMAND": "/nonexistent/repl"}, "Lean", "no such program"),
         ({"STORE_URL": "ftp://somewhere"}, "store", "ftp"),
+        ({"WORKER_BLOB_KEYS": "short", "STORE_URL": "file:///tmp"}, "signing key", "fewer than 16 characters"),
         ({"STORE_URL": "file:///proc"}, "store", "batches and exported states need to write"),
         ({"WORKER_SIZE": "many"}, "settings", "in table 'worker': Expected `int`"),
     ],
