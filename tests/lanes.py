@@ -18,6 +18,10 @@ return message
 """
 
 
+def _oldest_first(client: redis.Redis, key: str) -> list[bytes]:
+    return cast("list[bytes]", client.lrange(key, 0, -1))[::-1]
+
+
 def lanes(client: redis.Redis, queue: str) -> dict[str, list[bytes]]:
     """The messages of each lane, the oldest first, by the lane's key."""
     keys = (
@@ -25,12 +29,12 @@ def lanes(client: redis.Redis, queue: str) -> dict[str, list[bytes]]:
         for priority in PRIORITIES
         for producer in cast("list[bytes]", client.lrange(ring_key(queue, priority), 0, -1))
     )
-    return {key: [entry.partition(b" ")[2] for entry in reversed(client.lrange(key, 0, -1))] for key in keys}
+    return {key: [entry.partition(b" ")[2] for entry in _oldest_first(client, key)] for key in keys}
 
 
 def waiting(client: redis.Redis, queue: str) -> list[bytes]:
     """All messages that wait: whole ones, then each lane's, each the oldest first."""
-    whole = [entry for entry in reversed(client.lrange(queue, 0, -1)) if entry]
+    whole = [entry for entry in _oldest_first(client, queue) if entry]
     return [*whole, *(message for lane in lanes(client, queue).values() for message in lane)]
 
 

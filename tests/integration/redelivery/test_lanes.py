@@ -3,10 +3,14 @@
 import asyncio
 import itertools
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import kombu
@@ -17,11 +21,13 @@ import redis
 from producer.batch.batches import Batches
 from producer.client import Client
 from producer.envelope import CallHeader, TaskMessage, redis_envelope, task_message
+from producer.errors import InvalidInputError
 from producer.keys import producer_id
 from producer.lane import Lane, Priority
 from producer.operation import RunCode
 from producer.publisher import PUBLISH, lane_entry, open_publisher
 from producer.settings import Settings
+from producer.sync import SyncClient
 from tasks.redelivery.connection import LeaseConnection
 from tasks.redelivery.dead import DeadLetter, dead_key
 from tasks.redelivery.keeper import Keeper
@@ -30,7 +36,7 @@ from tasks.redelivery.scripts import BULK_EVERY
 from tests.integration.redelivery.conftest import StartMachine
 from tests.integration.redelivery.test_transport import Taker
 from tests.lanes import drained, lanes, waiting
-from tests.waiting import until
+from tests.waiting import until, wait_until
 
 Publish = Callable[[Priority, str, int], None]
 
@@ -301,6 +307,40 @@ async def test_each_batch_has_a_lane_in_bulk_unless_it_is_said_otherwise(
         Lane(settings.queue, "bulk", f"batch-{first.id}").key: 1,
         Lane(settings.queue, "interactive", f"batch-{second.id}").key: 2,
     }
+
+
+def test_the_command_line_says_a_batchs_priority(settings: Settings, broker: redis.Redis, tmp_path: Path) -> None:
+    (tmp_path / "proofs.jsonl").write_text('{"id": "a", "code": "example : True := trivial"}\n', encoding="utf-8")
+    ours = {"BROKER_URL": settings.broker_url, "QUEUE": settings.queue, "STORE_URL": (tmp_path / "store").as_uri()}
+    environ = {**os.environ, **{f"LEANFLEET_{name}": value for name, value in ours.items()}}
+
+    def submit(priority: str) -> subprocess.CompletedProcess[str]:
+        arguments = ["batch", "submit", "proofs.jsonl", "--priority", priority]
+        command = [sys.executable, "-m", "leanfleet", *arguments]
+        return subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    refused = submit("high")
+    assert refused.returncode == 2
+    assert "interactive" in refused.stderr
+    assert not broker.exists(settings.queue)
+    submitted = submit("interactive")
+    assert submitted.returncode == 0, submitted.stderr
+    (key,) = lanes(broker, settings.queue)
+    assert key == Lane(settings.queue, "interactive", f"batch-{submitted.stdout.strip()}").key
+
+
+async def test_a_call_with_another_priority_is_refused(settings: Settings) -> None:
+    async with Client(settings) as fleet:
+        with pytest.raises(InvalidInputError, match="interactive, bulk"):
+            fleet.submit(RunCode(code="x"), priority="high")  # type: ignore[call-overload] # what is tested
+        assert fleet.in_flight == 0
+
+
+def test_the_blocking_client_takes_priorities(settings: Settings, broker: redis.Redis, keys: QueueKeys) -> None:
+    with SyncClient(settings) as fleet:
+        fleet.submit(RunCode(code="x"), priority="bulk")
+        wait_until(lambda: broker.llen(keys.queue) == 1, "it is published")
+        assert list(lanes(broker, settings.queue)) == [Lane(settings.queue, "bulk", fleet.client.id).key]
 
 
 async def test_workers_serve_a_small_stream_beside_a_large_one_and_calls_before_both(

@@ -61,6 +61,27 @@ async def test_a_long_queue_is_sampled_evenly(observer: Observer, settings: Sett
     assert all(round(now - (each.enqueued_at or 0)) == 2000 - each.place // 100 * 100 for each in sight.samples)
 
 
+async def test_places_are_those_in_which_lanes_take_turns(observer: Observer, settings: Settings) -> None:
+    now = time.time()
+    await enqueue(settings, *[CODE] * 3, at=now - 90, lane=Lane(settings.queue, "bulk", "a"))
+    await enqueue(settings, TACTICS, at=now - 60, lane=Lane(settings.queue, "bulk", "b"))
+    await enqueue(settings, TACTICS, TACTICS, at=now - 30, lane=Lane(settings.queue, "interactive", "a"))
+    sight = await observer.look()
+    assert (sight.queued, sight.interactive, sight.producers) == (6, 2, 3)
+    assert [each.place for each in sight.samples] == [0, 1, 2, 3, 4, 5]
+    assert [round(now - (each.enqueued_at or 0)) for each in sight.samples] == [30, 30, 90, 60, 90, 90]
+
+
+async def test_many_long_lanes_are_sampled_in_bounds(observer: Observer, settings: Settings) -> None:
+    for producer in range(100):
+        lane = Lane(settings.queue, "bulk", str(producer))
+        await enqueue(settings, *[CODE] * 20, at=time.time() - producer, lane=lane)
+    sight = await observer.look()
+    assert (sight.queued, sight.producers) == (2000, 100)
+    assert 8 <= len(sight.samples) <= SAMPLES * NEIGHBOURS
+    assert all(0 <= each.place < 2000 for each in sight.samples)
+
+
 async def test_messages_of_celerys_own_api_are_counted_without_an_age(observer: Observer, settings: Settings) -> None:
     app = Celery(broker=settings.broker_url, set_as_current=False)
     app.send_task("leanfleet.run_code", kwargs={"code": "x"}, queue=settings.queue)
