@@ -3,6 +3,7 @@
 Importing it loads what a training loop needs and nothing more; the command line is put together in `main`.
 """
 
+import errno
 import importlib
 import importlib.util
 import os
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from producer.commands.joined import LocalFleet
 
 _COULD_NOT_RUN = 2
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Part(NamedTuple):
@@ -145,9 +147,19 @@ def main() -> None:
         sys.stderr.write(f"error: {error.message}\n")
         sys.exit(_COULD_NOT_RUN)
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`); Python must not try to flush the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough (`| head`)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _drop_output()
+        sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
+        sys.exit(_COULD_NOT_RUN)
+
+
+def _drop_output() -> None:
+    """Python must not try to flush the rest at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

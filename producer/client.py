@@ -182,6 +182,11 @@ class Client:
         """How many calls wait for their result."""
         return len(self._calls)
 
+    @property
+    def is_waiting_for_broker(self) -> bool:
+        """Whether the server of the replies is away just now; calls wait until it is back."""
+        return bool(self._tasks) and self._replies.is_away
+
     def stats(self) -> ClientStats:
         """What this client has done so far and what it waits for: numbers for a log, `.text()` for Prometheus."""
         return self._counters.stats(in_flight=len(self._calls), unsent=self._unsent if self._tasks else 0)

@@ -1,5 +1,6 @@
 """Reading the texts to check from files. Everything that is wrong with any of them is found before anything is run."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -15,6 +16,10 @@ from producer.settings import Settings
 _LINE_FACTOR = 8
 
 _SETTING = "(LEANFLEET_MAX_OPERATION_BYTES)"
+# An escape of a high surrogate without the low one behind it, or of a low one without the high one before it.
+_LONE_SURROGATE = re.compile(
+    rb"(?i)\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}"
+)
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +85,8 @@ def read_file(path: Path, settings: Settings) -> Iterator[Text | str]:
     try:
         if path.is_dir():
             yield f"{path}: is a folder; name the files in it, as in {path}/*.lean"
+        elif path.exists() and not path.is_file():
+            yield f"{path}: is no regular file; write what it gives into one first"
         elif path.suffix == ".lean":
             yield _read_lean(path, settings)
         elif path.suffix == ".jsonl":
@@ -130,7 +137,7 @@ def _read_jsonl(path: Path, settings: Settings) -> Iterator[Text | str]:
             except msgspec.ValidationError as error:
                 yield f"{where}: {error}"
             except msgspec.DecodeError as error:
-                yield f"{where}: is not JSON: {error}"
+                yield f"{where}: is not JSON: {half_character(data) or error}"
             else:
                 yield text_of(line, where, settings)
     if is_empty:
@@ -165,6 +172,11 @@ def text_of(line: Line, where: str, settings: Settings) -> Text | str:
     except InvalidInputError as error:
         return f"{where}: {error.message}"
     return Text(id=line.id, operation=operation, statement=statement, expect=line.expect, where=where)
+
+
+def half_character(data: bytes) -> str:
+    """What is wrong with JSON that spells half a character, which its decoder only calls truncated."""
+    return f"{found[0].decode()} is half a character" if (found := _LONE_SURROGATE.search(data)) else ""
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:

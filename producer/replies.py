@@ -58,13 +58,19 @@ class RedisReplies:
         self._on_unreadable = on_unreadable
         self._in_flight = in_flight
         self._delivered = 0  # entries at the head that may be removed
+        self._outage = Outage("reading replies", _logger)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server could not be reached when it was last asked."""
+        return self._outage.failures > 0
 
     async def connect(self) -> None:
         with broker_errors(self._url):
             await self._redis.ping()
 
     async def run(self) -> None:
-        outage = Outage("reading replies", _logger)
+        outage = self._outage
         while True:
             try:
                 with broker_errors(self._url):

@@ -26,6 +26,10 @@ class Publisher(Protocol):
 class ReplyChannel(Protocol):
     """How replies reach a client, which hands it a callback for each reply and one for each that is unreadable."""
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the server could not be reached when it was last asked."""
+
     async def connect(self) -> None:
         """Raise BrokerUnavailableError, after one try, when it cannot be reached."""
 

@@ -3,6 +3,7 @@
 `not_proved` is Lean's judgement, the same at every run; `error` says that there is none, since the run was cut short.
 """
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -16,6 +17,8 @@ from producer.result import AuditedTheorem, Message, RunCodeResult
 SORRY_AXIOM = "sorryAx"
 
 MAX_LEAN_ERRORS = 3
+# What Lean says of an import that it cannot find; no error of the text has these words for its whole reason.
+_UNKNOWN_IMPORT = re.compile(r"(?i)unknown (module|package)|object file '[^']*' of module \S+ does not exist")
 MAX_ERROR_CHARACTERS = 2_000
 
 
@@ -93,6 +96,8 @@ def _cut_short(outcome: Outcome, reason: str) -> Judgement:
 
 def _lean_errors(result: RunCodeResult) -> tuple[str, ...]:
     shown = [f"lean_error: {_at(error)}{_cut(error.data)}" for error in result.errors[:MAX_LEAN_ERRORS]]
+    if not shown and _UNKNOWN_IMPORT.match(result.reason):
+        return (f"unknown_import: {first_line(result.reason, 200)}: the Lean of these workers has no such module",)
     if not shown:
         return (f"lean_error: {_cut(result.reason)}" if result.reason else "lean_error",)
     if (more := len(result.errors) - len(shown)) > 0:

@@ -223,7 +223,7 @@ class AsyncLeanREPLProcess:
         """Enforce the limits of the request that is running; one timer does for both."""
         now = self._loop.time()
         if now >= self._deadline:
-            self._fail(ReplTimeoutError(f"no answer within {self._timeout_seconds:g} s; the REPL was killed"))
+            self._fail(ReplTimeoutError(f"no answer within {round(self._timeout_seconds, 3):g} s; the REPL was killed"))
             return
         if self._memory_bytes is not None and (used := self.used_bytes) > self._memory_bytes:
             self._fail(

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-_LOCK = ".lock"
+LOCK = ".lock"  # a file in the folder, locked while it is in use
 _MAKING = "making-"
 
 
@@ -28,7 +28,7 @@ class ScratchFolder:
         delete_abandoned(prefix, parent)
         # Under another name until it is locked: nobody takes it for abandoned.
         making = Path(tempfile.mkdtemp(prefix=_MAKING + prefix, dir=parent))
-        self._lock = (making / _LOCK).open("xb")
+        self._lock = (making / LOCK).open("xb")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.path = making.rename(parent / f"{prefix}{secrets.token_hex(8)}")
 
@@ -45,7 +45,7 @@ def delete_abandoned(prefix: str, parent: Path) -> None:
     """Delete the folders of this prefix whose owner is gone."""
     for folder in parent.glob(f"{prefix}*"):
         try:
-            with (folder / _LOCK).open("rb") as lock:
+            with (folder / LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 remove_tree(folder)
         except OSError:

@@ -10,7 +10,7 @@ import msgspec
 from producer.batch.columns import Columns, line_of
 from producer.batch.parquet import read_parquet
 from producer.errors import SettingsError
-from producer.files import Reading, Text, gathered, read_file, text_of
+from producer.files import Reading, Text, gathered, half_character, read_file, text_of
 from producer.settings import Settings
 
 # A field of a CSV file; Python's own limit is smaller than some proofs.
@@ -91,7 +91,7 @@ def _jsonl(path: Path, settings: Settings) -> Iterator[tuple[str, Any]]:
             except UnicodeDecodeError as error:
                 yield where, f"is not UTF-8: byte 0x{error.object[error.start]:02x} at position {error.start}"
             except msgspec.DecodeError as error:
-                yield where, f"is not JSON: {error}"
+                yield where, f"is not JSON: {half_character(data) or error}"
 
 
 def _csv(path: Path) -> Iterator[tuple[str, Any]]:

@@ -177,6 +177,13 @@ async def _check(settings: Settings, texts: list[Text], report: _Report, *, dead
 
 
 def _hint(console: Console, fleet: Client) -> None:
+    if fleet.is_waiting_for_broker:
+        console.print(
+            f"No answer for {QUIET_SECONDS:g} s: the broker is away, and is waited for. "
+            "Ctrl-C ends the wait; --deadline bounds it.",
+            markup=False,
+        )
+        return
     console.print(
         f"No answer for {QUIET_SECONDS:g} s: are workers of queue {fleet.settings.queue!r} running? "
         "Ctrl-C ends the wait; --deadline bounds it.",

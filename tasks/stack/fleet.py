@@ -23,10 +23,12 @@ from tasks.stack.machine import Machine
 from tasks.stack.process import LocalProcess, stop_together
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
+from workers.scratch import LOCK, delete_abandoned
 
 # A local worker has nobody to hand its work to: what has not finished by then is not waited for.
 _GRACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
+_PREFIX = "leanfleet-fleet-"
 CONFIG = f"{PREFIX}CONFIG"
 
 
@@ -56,7 +58,7 @@ class Fleet:
         """
         self._options = options
         self._exits = ExitStack()
-        self.directory = options.directory or Path(tempfile.mkdtemp(prefix="leanfleet-"))
+        self.directory = options.directory or _temporary_directory()
         try:
             self._exits.enter_context(_locked(self.directory))
             self.valkey = Valkey(self.directory / "valkey", port=options.broker_port)
@@ -146,6 +148,13 @@ class Fleet:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def _temporary_directory() -> Path:
+    """A new one; those of fleets whose process was killed are deleted."""
+    parent = Path(tempfile.gettempdir())
+    delete_abandoned(_PREFIX, parent)
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+
+
 def _settings_file() -> dict[str, str]:
     """Workers run in a folder of their own, and the settings file of this one holds for them too."""
     file = Path(os.environ.get(CONFIG) or DEFAULT_FILE).absolute()
@@ -156,7 +165,7 @@ def _settings_file() -> dict[str, str]:
 def _locked(directory: Path) -> Iterator[None]:
     """Raise StackError when another fleet runs in that folder: two servers on the same files ruin them."""
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as file:
+    with (directory / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

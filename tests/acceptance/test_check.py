@@ -314,3 +314,23 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux says EIO when the last writer is gone
         return b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", [("check", "{file}", "--json"), ("check", "{file}")])
+def test_output_that_has_no_room_is_said(arguments: tuple[str, ...], valkey: Valkey, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", TEXTS[0])
+    environ = {**ENVIRON, "LEANFLEET_BROKER_URL": valkey.url, "LEANFLEET_QUEUE": "full"}
+    with Responder(url=valkey.url, queue="full"), Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [LEANFLEET, *(each.format(file=file) for each in arguments)],
+            env=environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.stderr.splitlines()[-1] == "error: the output cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 import redis
 from botocore.exceptions import ClientError
 
+from producer.settings import Settings
 from tasks.stack import binaries
 from tasks.stack.errors import MissingServerError, PortInUseError, StackError
+from tasks.stack.fleet import Fleet, FleetOptions
 from tasks.stack.ports import HOST, free_ports
 from tasks.stack.process import LocalProcess
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
+from tests.machines import ROOT
 
 
 def eventually(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
@@ -130,3 +134,27 @@ def test_the_s3_server_writes_a_key_once_and_refuses_wrong_secrets(s3: Seaweed) 
         assert client.get_object(Bucket=s3.bucket, Key="once")["Body"].read() == b"first"
     finally:
         client.close()
+
+
+def test_what_a_killed_fleet_left_is_deleted_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    options = FleetOptions(machines=1, s3=False, flower=False)
+    program = """
+import os, signal
+from producer.settings import Settings
+from tasks.stack.fleet import Fleet, FleetOptions
+Fleet(Settings(), FleetOptions(machines=1, s3=False, flower=False))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    killed = subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.glob("leanfleet-fleet-*")
+    fleet = Fleet(Settings(), options)
+    assert list(tmp_path.glob("leanfleet-fleet-*")) == [fleet.directory] != [left]
+    # One that lives is left alone.
+    another = Fleet(Settings(), options)
+    assert fleet.directory.is_dir()
+    for each in (fleet, another):
+        each._exits.close()
+        each._remove_directory()

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,30 @@ def test_a_last_line_needs_no_line_feed(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": "1", "code": "x"}\r\n{"id": "2", "code": "y"}')
     assert [text.id for text in read(path)] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("escape", "is_half"),
+    [
+        ("\\ud800", True),
+        ("\\uDFFF", True),
+        ("\\ud83dx", True),
+        ("\\ude00\\ud83d", True),
+        ("\\ud83d\\ude00", False),  # a whole one
+    ],
+)
+def test_half_a_character_is_called_that(escape: str, *, is_half: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"id": "1", "code": "-- {escape}"}}\n')
+    if is_half:
+        (problem,) = problems_of(path)
+        assert problem.startswith(f"{path}:1: is not JSON: \\u")
+        assert problem.endswith(" is half a character")
+    else:
+        assert [text.operation.code for text in read(path)] == ["-- 😀"]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    os.mkfifo(path)
+    assert problems_of(path) == [f"{path}: is no regular file; write what it gives into one first"]

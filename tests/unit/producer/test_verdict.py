@@ -137,3 +137,14 @@ def test_an_expectation_binds_what_it_names(expectation: Expectation, *, is_met:
         verdict=Verdict.NOT_PROVED, outcome=Outcome.OK, reasons=("contains_sorry", "forbidden_axiom: bad")
     )
     assert expectation.is_met(judgement) is is_met
+
+
+def test_an_import_that_these_workers_do_not_have_has_a_reason_of_its_own() -> None:
+    said = "unknown module prefix 'Mathlib'\n\nNo directory 'Mathlib' or file 'Mathlib.olean' in the search path"
+    judgement = judge_proof(ALONE, RunCodeResult(outcome=Outcome.LEAN_ERROR, reason=said), None)
+    assert judgement.verdict is Verdict.NOT_PROVED
+    assert judgement.reasons == (
+        "unknown_import: unknown module prefix 'Mathlib': the Lean of these workers has no such module",
+    )
+    other = judge_proof(ALONE, RunCodeResult(outcome=Outcome.LEAN_ERROR, reason="Lean said no"), None)
+    assert other.reasons == ("lean_error: Lean said no",)
