@@ -8,6 +8,7 @@ import logging
 from producer.call import Call
 from producer.client import Client, Finished, connect
 from producer.errors import (
+    BatchError,
     BrokerRefusedError,
     BrokerUnavailableError,
     ClientClosedError,
@@ -19,6 +20,7 @@ from producer.errors import (
     WireError,
 )
 from producer.judgement import Judgement, Strength, Verdict
+from producer.logs import JsonLogFormatter
 from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.outcome import Outcome
 from producer.result import (
@@ -50,6 +52,7 @@ __all__ = [
     "AnyOperation",
     "AnyResult",
     "AuditedTheorem",
+    "BatchError",
     "BrokerRefusedError",
     "BrokerUnavailableError",
     "Call",
@@ -63,6 +66,7 @@ __all__ = [
     "ImportStateResult",
     "InvalidInputError",
     "InvalidTextError",
+    "JsonLogFormatter",
     "Judgement",
     "LeanFleetError",
     "Message",

@@ -33,6 +33,10 @@ class _Script:
         self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
         self._revoked: set[str] = set()
 
+    @property
+    def is_away(self) -> bool:
+        return False
+
     async def connect(self) -> None:
         """There is nothing that could be away."""
 
