@@ -70,8 +70,8 @@ def make_config(settings: Settings, worker: WorkerSettings, redelivery: Redelive
         "redis_socket_timeout": _SOCKET_SECONDS,
         "redis_socket_connect_timeout": _CONNECT_SECONDS,
         "redis_socket_keepalive": True,
-        # Threads wait for REPL processes; there is nothing for forked workers to compute.
-        "worker_pool": "threads",
+        # One event loop waits for REPL processes; there is nothing for forked workers to compute.
+        "worker_pool": "tasks.pool:OperationPool",
         "worker_concurrency": threads,
         # What is prefetched beyond the threads would wait here while another machine is idle.
         "worker_prefetch_multiplier": 1,

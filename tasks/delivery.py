@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from producer.envelope import HEADER, CallHeader
+from producer.tracing import HEADERS
 
 # How often a lease on this message ended before; set by the Redis transport.
 LOSSES_HEADER = "leanfleet_losses"
@@ -16,7 +17,8 @@ LOSSES_HEADER = "leanfleet_losses"
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """`call` is None for tasks of Celery's own API.
 
-    `losses` is how often a worker vanished with it before, `deaths` how often its REPL died, as far as that is known.
+    `losses` is how often a worker vanished with it before, `deaths` how often its REPL died, as far as that is known;
+    `trace` is the span of who asked, in W3C's headers.
     """
 
     id: str
@@ -26,6 +28,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     deaths: int = 0
     label: str = ""
     worker: str = ""
+    trace: dict[str, str] = {}
 
     @property
     def attempt(self) -> int:
@@ -45,6 +48,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
             call=None if header is None else msgspec.convert(header, CallHeader),
             losses=_losses(request),
             label=request.get("argsrepr") or "",
+            trace={name: value for name in HEADERS if isinstance(value := request.get(name), str)},
             worker=request.get("hostname") or f"{os.getpid()}@{socket.gethostname()}",
         )
 

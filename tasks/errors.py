@@ -1,4 +1,4 @@
-"""What a task raises so that Celery and Flower see its failure."""
+"""How a delivery ends otherwise than by its result."""
 
 from celery.exceptions import Ignore
 
@@ -11,3 +11,15 @@ class OperationFailedError(LeanFleetError):
 
 class RevokedError(LeanFleetError, Ignore):
     """Nobody waits for the answer any more: the delivery is acknowledged and nothing is answered."""
+
+
+class ReleasedError(LeanFleetError):
+    """The worker is ending and did not finish this operation: its delivery goes to another one."""
+
+
+class BusyError(ReleasedError):
+    """All REPLs of this worker have been at work for a while: another one may have one that is free."""
+
+
+class ElsewhereError(LeanFleetError):
+    """Its REPL died, and it is to be tried again, best on another worker."""

@@ -209,7 +209,7 @@ def _held(worker: Any) -> int:
 def _check_pool(worker: Any) -> None:
     if not issubclass(worker.pool_cls, TaskPool):
         raise LeanFleetError(
-            "leanfleet's workers run operations in threads, which wait for REPL processes: "
+            "leanfleet's workers wait for REPL processes on one event loop and in threads: "
             "leave out -P, or say -P threads"
         )
 
@@ -243,4 +243,5 @@ def _open_runtime(redelivery: RedeliverySettings) -> Runtime:
         queue=settings.queue,
         redelivery=redelivery,
         counts_returns=urlsplit(settings.broker_url).scheme in AMQP_SCHEMES,
+        ends_leases=settings.reply_url == settings.broker_url,
     )

@@ -11,8 +11,6 @@ has failed, so that it is seen; its delivery is acknowledged all the same, since
 
 import contextlib
 import inspect
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +21,6 @@ from celery.utils.functional import head_from_fun
 
 from producer.envelope import TASK_PREFIX
 from producer.errors import InvalidInputError, LeanFleetError
-from producer.logs import Scope, within
 from producer.operation import (
     DEFAULT_ALLOWED_AXIOMS,
     DEFAULT_MEMORY_BYTES,
@@ -33,15 +30,12 @@ from producer.operation import (
 )
 from producer.outcome import Outcome
 from producer.reply import complete
-from producer.result import RESULTS, AnyResult
+from producer.result import RESULTS, AnyResult, Result
 from producer.state import StateRef
-from producer.tracing import Untraced, working
 from tasks.celery import app
 from tasks.delivery import Delivery
-from tasks.errors import OperationFailedError, RevokedError
-from tasks.runtime import ElsewhereError, ReleasedError, Runtime, current_runtime
-
-logger = logging.getLogger(__name__)
+from tasks.errors import ElsewhereError, OperationFailedError, ReleasedError
+from tasks.runtime import Work, current_runtime
 
 # As a value or as the JSON of one.
 State = StateRef | Mapping[str, Any]
@@ -74,50 +68,23 @@ class OperationTask(Task[Any, Any]):
         runtime = current_runtime()
         if runtime is None:
             raise LeanFleetError("operations run in a worker: celery -A tasks worker, or leanfleet worker")
-        headers = vars(self.request)
-        delivery = Delivery.from_request(self.kind, headers)
-        batch = None if delivery.call is None else delivery.call.batch
-        known = {"worker": delivery.worker, "call.id": delivery.id, "batch.id": "" if batch is None else batch.id}
-        queue = self.app.conf.task_default_queue
-        with (
-            working(self.kind, headers, queue, is_linked=batch is not None, **known) as traced,
-            within(Scope(call_id=delivery.id, batch=batch, worker=delivery.worker, trace_id=traced.trace_id)) as scope,
-        ):
-            try:
-                result = self._answered(runtime, delivery, args, kwargs, scope=scope)
-            except (ReleasedError, ElsewhereError) as error:
-                runtime.hand_back(delivery)
-                traced.ended("handed_back", reason=str(error))
-                raise Reject(str(error), requeue=True) from None
-            except RevokedError:
-                traced.ended("revoked")
-                raise
-            _end_span(traced, result)
-        if delivery.call is None:
-            return msgspec.to_builtins(result if scope.operation is None else complete(scope.operation, result))
-        words = _in_words(result)
-        if result.outcome not in _ANSWERS:
-            raise OperationFailedError(words)
-        return words
-
-    def _answered(
-        self, runtime: Runtime, delivery: Delivery, args: Sequence[Any], kwargs: Mapping[str, Any], *, scope: Scope
-    ) -> AnyResult:
-        """What was stored for the caller. Raises as `Runtime.execute` does."""
-        if runtime.is_revoked(delivery):
-            raise RevokedError("its producer gave it up, or its batch is closed")
-        call = delivery.call
-        if call is not None and call.deadline is not None and call.deadline < time.time():
-            return runtime.answer(self._unrun(Outcome.LOST, "its deadline passed in the queue"), delivery)
+        delivery = Delivery.from_request(self.kind, vars(self.request))
+        work = self.work(args, kwargs)
         try:
-            operation = self._operation(args, kwargs)
-        except InvalidInputError as error:
-            return runtime.answer(self._unrun(Outcome.INVALID_REQUEST, str(error)), delivery)
-        scope.operation = operation
-        return runtime.execute(operation, delivery)
+            result = runtime.execute(work, delivery)
+        except (ReleasedError, ElsewhereError) as error:
+            runtime.hand_back(delivery)
+            raise Reject(str(error), requeue=True) from None
+        if delivery.call is not None:
+            return in_words(result)
+        return msgspec.to_builtins(result if isinstance(work, Result) else complete(work, result))
 
-    def _unrun(self, outcome: Outcome, reason: str) -> AnyResult:
-        return RESULTS[self.kind](outcome=outcome, reason=reason)
+    def work(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Work:
+        """The operation, or the answer where the arguments make none."""
+        try:
+            return self._operation(args, kwargs)
+        except InvalidInputError as error:
+            return RESULTS[self.kind](outcome=Outcome.INVALID_REQUEST, reason=str(error))
 
     def _operation(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AnyOperation:
         """Raise InvalidInputError for arguments that make no operation."""
@@ -132,25 +99,14 @@ class OperationTask(Task[Any, Any]):
         return operation.checked(max_bytes=self.app.conf.leanfleet_max_operation_bytes)
 
 
-def _end_span(traced: Untraced, result: AnyResult) -> None:
-    timing = result.timing
-    traced.ended(
-        result.outcome,
-        reason=result.reason,
-        is_failure=result.outcome not in _ANSWERS,
-        queue_seconds=timing.queued_seconds,
-        repl_wait_seconds=timing.waiting_seconds,
-        restore_seconds=timing.restoring_seconds,
-        lean_seconds=timing.lean_seconds,
-        attempt=result.attempt,
-        cached=result.cached,
-    )
-
-
-def _in_words(result: AnyResult) -> str:
-    """What Flower shows as the task's result."""
+def in_words(result: AnyResult) -> str:
+    """What Flower shows as the task's result. Raises OperationFailedError for what was not carried out."""
     words = f"{result.outcome} {result.timing.lean_seconds * 1000:.0f} ms"
-    return f"{words}: {result.reason.splitlines()[0][:200]}" if result.reason else words
+    if result.reason:
+        words = f"{words}: {result.reason.splitlines()[0][:200]}"
+    if result.outcome not in _ANSWERS:
+        raise OperationFailedError(words)
+    return words
 
 
 def operation_task(signature: Callable[..., None]) -> OperationTask:

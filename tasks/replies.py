@@ -1,10 +1,14 @@
-"""Sends replies to producers, many in one round trip, and lets nobody go on before a reply is stored."""
+"""Sends replies to producers, many in one round trip, and lets nobody go on before a reply is stored.
+
+Where the queue is on the same server, a delivery's lease ends in the very step that stores its reply: that saves a
+round trip, and leaves no moment in which a worker's death has an answered operation run again.
+"""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -12,26 +16,48 @@ from redis.exceptions import RedisError, ResponseError
 from producer.backoff import Outage
 from producer.envelope import CallHeader
 from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
+from tasks.redelivery.lease import Lease
+from tasks.redelivery.scripts import ACKNOWLEDGE
 
 logger = logging.getLogger(__name__)
 
 # One round trip's worth at most; a larger one would hold up the server and this worker's loop.
 _MAX_BATCH = 256
 
-# KEYS answers; ARGV open, place, reply, place, reply… The first answer counts, and none once the attempt was closed.
-_PUT = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-local stored = 0
-for index = 2, #ARGV, 2 do stored = stored + redis.call('HSETNX', KEYS[1], ARGV[index], ARGV[index + 1]) end
-return stored
+# KEYS list, leased, leases, losses; ARGV seconds to live, reply, tag… An empty tag stands for no lease. A server that
+# is full says so before anything is done: none is acknowledged without its reply.
+_PUSH = (
+    ACKNOWLEDGE
+    + """
+for index = 2, #ARGV, 2 do
+  redis.call('RPUSH', KEYS[1], ARGV[index])
+  if ARGV[index + 1] ~= '' then acknowledge(KEYS[2], KEYS[3], KEYS[4], ARGV[index + 1]) end
+end
+return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """
+)
+
+# KEYS answers, leased, leases, losses; ARGV open, place, reply, tag… The first answer counts, and none once the attempt
+# was closed.
+_PUT = (
+    ACKNOWLEDGE
+    + """
+local is_open = redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
+for index = 2, #ARGV, 3 do
+  if is_open then redis.call('HSETNX', KEYS[1], ARGV[index], ARGV[index + 1]) end
+  if ARGV[index + 2] ~= '' then acknowledge(KEYS[2], KEYS[3], KEYS[4], ARGV[index + 2]) end
+end
+return is_open
+"""
+)
 
 
 class _Pending(NamedTuple):
     key: str
     place: int | None  # in a batch; None: for a producer
     data: bytes
-    stored: asyncio.Future[None]
+    lease: Lease | None
+    stored: asyncio.Future[bool]
 
 
 class ReplySender:
@@ -43,19 +69,19 @@ class ReplySender:
         self._wake = asyncio.Event()
         self._outage = Outage("sending replies", logger)
 
-    async def send(self, call: CallHeader, data: bytes) -> None:
+    async def send(self, call: CallHeader, data: bytes, lease: Lease | None = None) -> bool:
         """Return when the reply is stored where the call wants it; while the server is away, that is when it is back.
 
-        Cancelling gives up waiting; the reply may still be sent.
+        Says whether the lease was ended with it. Cancelling gives up waiting; the reply may still be sent.
         """
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if call.batch is None:
-            self._pending.append(_Pending(reply_key(call.reply_to), None, data, stored))
+            self._pending.append(_Pending(reply_key(call.reply_to), None, data, lease, stored))
         else:
             key = batch_key(call.batch.id, call.batch.attempt, call.batch.user)
-            self._pending.append(_Pending(key, call.batch.place, data, stored))
+            self._pending.append(_Pending(key, call.batch.place, data, lease, stored))
         self._wake.set()
-        await stored
+        return await stored
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["ReplySender"]:
@@ -89,29 +115,44 @@ class ReplySender:
                 if each.key in refused:
                     logger.error("a reply to %s cannot be stored and is dropped: %s", each.key, refused[each.key])
                 if not each.stored.done():
-                    each.stored.set_result(None)
+                    each.stored.set_result(each.lease is not None and each.key not in refused)
 
     async def _store(self, batch: list[_Pending]) -> dict[str, ResponseError]:
         """Store all; returns the keys that refuse replies for ever. Raises when trying again can help."""
         by_key: dict[str, list[_Pending]] = {}
         for each in batch:
             by_key.setdefault(each.key, []).append(each)
-        asked: list[str] = []  # the key of each command
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for key, replies in by_key.items():
-                if replies[0].place is None:
-                    pipeline.rpush(key, *(each.data for each in replies))
-                    pipeline.expire(key, REPLY_TTL_SECONDS)
-                    asked += [key, key]
-                else:
-                    arguments = [argument for each in replies for argument in (str(each.place), each.data)]
-                    pipeline.eval(_PUT, 1, key, OPEN, *arguments)
-                    asked.append(key)
-            answers = await pipeline.execute(raise_on_error=False)
-        refused = {}
-        for key, answer in zip(asked, answers, strict=True):
+        if len(by_key) == 1:  # one command goes without what a pipeline costs
+            try:
+                answers: list[object] = [await self._eval(self._redis, batch)]
+            except ResponseError as error:
+                answers = [error]
+        else:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for replies in by_key.values():
+                    self._eval(pipeline, replies)
+                answers = await pipeline.execute(raise_on_error=False)
+        refused: dict[str, ResponseError] = {}
+        for key, answer in zip(by_key, answers, strict=True):
             if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
                 refused[key] = answer
             elif isinstance(answer, Exception):
                 raise answer
         return refused
+
+    def _eval(self, redis: Any, replies: list[_Pending]) -> Any:
+        """Store the replies to one key: on a pipeline, or to be awaited."""
+        keys = [replies[0].key]
+        # A worker consumes one queue.
+        if lease := next((each.lease for each in replies if each.lease is not None), None):
+            keys += [lease.keys.leased, lease.keys.leases, lease.keys.losses]
+        arguments: list[Any]
+        if replies[0].place is None:
+            arguments = [REPLY_TTL_SECONDS, *(part for each in replies for part in (each.data, _tag(each)))]
+            return redis.eval(_PUSH, len(keys), *keys, *arguments)
+        arguments = [OPEN, *(part for each in replies for part in (each.place, each.data, _tag(each)))]
+        return redis.eval(_PUT, len(keys), *keys, *arguments)
+
+
+def _tag(reply: _Pending) -> str:
+    return "" if reply.lease is None else reply.lease.tag

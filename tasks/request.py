@@ -6,14 +6,19 @@ Our channels may be used from any thread. That of Redis wakes the loop when it c
 what can be taken.
 """
 
+import functools
 import logging
 from typing import Any
 
 from celery.worker.request import Request
 
+from producer.envelope import HEADER
+from tasks.delivery import Delivery
 from tasks.errors import RevokedError
+from tasks.redelivery.lease import Lease
 from tasks.redelivery.quorum import QuorumChannel
 from tasks.redelivery.transport import LeaseChannel
+from tasks.runtime import Work
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +27,36 @@ _OURS = (LeaseChannel, QuorumChannel)
 
 class OperationRequest(Request):
     """What Celery makes of a message for one of our tasks; on any other channel it is Celery's own."""
+
+    def client_call(self) -> tuple[Delivery, Work] | None:
+        """What leanfleet's own client asks for; None where more than a reply to it is wanted, or something else.
+
+        Raises:
+            msgspec.ValidationError: our header is not one that this version understands.
+        """
+        *_, embed = self._payload  # type: ignore[attr-defined] # its third part names callbacks, chains and chords
+        if HEADER not in self.request_dict or not self.ignore_result or any((embed or {}).values()):
+            return None
+        task: Any = self.task  # an OperationTask
+        return Delivery.from_request(task.kind, self.request_dict), task.work(self.args, self.kwargs)
+
+    def lease(self) -> Lease | None:
+        """For who ends it with the reply: then nothing is left to acknowledge. None where this is not to be had."""
+        channel = self.message.channel
+        lease = channel.lease(self.message.delivery_tag) if isinstance(channel, LeaseChannel) else None
+        return None if lease is None else lease._replace(ended=functools.partial(self._lease_ended, lease))
+
+    def _lease_ended(self, lease: Lease) -> None:
+        lease.ended()
+        self.acknowledged = True
+
+    @property
+    def sends_events(self) -> bool:
+        """Whether anybody is told of tasks: Flower, say."""
+        eventer: Any = self.eventer
+        if not eventer or not eventer.enabled or not self.task.send_events:
+            return False
+        return not eventer.groups or "task" in eventer.groups  # else it is there for the worker's own heartbeat alone
 
     def acknowledge(self) -> None:
         message: Any = self.message

@@ -2,14 +2,16 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -18,27 +20,32 @@ from redis.exceptions import RedisError
 
 from producer.backoff import Outage
 from producer.connection import open_redis
-from producer.errors import LeanFleetError, PoolClosedError, ReplStartError
+from producer.errors import PoolClosedError, ReplStartError
 from producer.keys import batch_key
 from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
-from producer.result import AnyResult
+from producer.result import RESULTS, AnyResult, Result
 from tasks.appetite import Patience
 from tasks.batches import Batches
 from tasks.delivery import Delivery
-from tasks.errors import RevokedError
+from tasks.errors import BusyError, ElsewhereError, ReleasedError, RevokedError
 from tasks.held import Held
 from tasks.redelivery.dead import DeadLetter, bury
+from tasks.redelivery.lease import Lease
 from tasks.redelivery.poison import Bounces, Deaths, Returns, too_many_deaths, too_many_losses
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.replies import ReplySender
 from tasks.reporting import Reporter
 from tasks.revocations import Revocations
+from tasks.tracing import traced
 from workers.tally import EngineSnapshot, Tally, WorkerSample
 from workers.telemetry import Meter
 
 T = TypeVar("T")
+
+# What a delivery asks for, or the answer to one that asks for nothing that can be carried out.
+Work = AnyOperation | AnyResult
 
 logger = logging.getLogger(__name__)
 
@@ -49,18 +56,6 @@ _RETURN_SECONDS = 1.0
 # While anything is held: how often it is looked at whether that is to go on.
 _LOOK_SECONDS = 0.1
 _BATCHES_SECONDS = 1.0
-
-
-class ReleasedError(LeanFleetError):
-    """The worker is ending and did not finish this operation: its delivery goes to another one."""
-
-
-class BusyError(ReleasedError):
-    """All REPLs of this worker have been at work for a while: another one may have one that is free."""
-
-
-class ElsewhereError(LeanFleetError):
-    """Its REPL died, and it is to be tried again, best on another worker."""
 
 
 class Engine(Protocol):
@@ -96,21 +91,32 @@ class Runtime:
         queue: str,
         redelivery: RedeliverySettings,
         counts_returns: bool = False,
+        ends_leases: bool = False,
     ) -> None:
-        """With `counts_returns` the broker's count of lost workers has those in it who handed back on purpose."""
+        """Nothing is started yet.
+
+        Args:
+            open_engine: what carries out operations.
+            reply_url: where replies are stored.
+            queue: whose dead letters are kept.
+            redelivery: how often an operation is tried.
+            counts_returns: the broker's count of lost workers has those in it who handed back on purpose.
+            ends_leases: leases are on the server that stores the replies.
+        """
         self._open_engine = open_engine
         self._reply_url = reply_url
         self._queue = queue
         self._redelivery = redelivery
         self._counts_returns = counts_returns
+        self._ends_leases = ends_leases
         self.meter = Meter()
         self.tally = Tally()
         self._reporter: Reporter | None = None
         self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._bounces = Bounces()
         self._idle = threading.Condition()
-        self._waiting: set[concurrent.futures.Future[Any]] = set()
-        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._waiting: set[Future[Any]] = set()
+        self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="leanfleet-loop", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -164,7 +170,7 @@ class Runtime:
             waiting = list(self._waiting)
         self.tally.released += len(waiting)
         for future in waiting:
-            future.cancel()  # ends its thread's wait at once, and then the task on the loop
+            future.cancel()  # its delivery goes back at once; the task on the loop ends later
         self._call_soon(self._cancel_all)
 
     def is_responsive(self) -> bool:
@@ -194,20 +200,8 @@ class Runtime:
             usage=self.meter.usage(),
         )
 
-    def is_revoked(self, delivery: Delivery) -> bool:
-        """Whether nobody wants the answer any more: its producer withdrew the call, or its batch was closed."""
-        if self._parts is None:
-            return False
-        key = _batch_key(delivery)
-        if key is None:
-            is_revoked = delivery.id in self._parts.revoked
-        else:
-            is_revoked = not self._await(lambda parts: parts.batches.is_open(key))
-        self.tally.revoked += is_revoked
-        return is_revoked
-
-    def execute(self, operation: AnyOperation, delivery: Delivery) -> AnyResult:
-        """Carry out the operation; when this returns, the reply is stored where its caller will find it.
+    def execute(self, work: Work, delivery: Delivery) -> AnyResult:
+        """Carry out an operation, or answer one that cannot be; when this returns, the reply is where its caller looks.
 
         Raises:
             ReleasedError: the worker is ending.
@@ -215,7 +209,74 @@ class Runtime:
             ElsewhereError: nothing is answered; another worker is to try.
             RevokedError: nothing is answered, since nobody waits for it any more.
         """
-        return self._await(lambda parts: self._carry_out(parts, operation, delivery))
+        try:
+            return self.submit(work, delivery, Future()).result()
+        except concurrent.futures.CancelledError:
+            raise ReleasedError("the worker is ending") from None
+
+    def submit(
+        self, work: Work, delivery: Delivery, future: Future[AnyResult], lease: Lease | None = None
+    ) -> Future[AnyResult]:
+        """As `execute`, without waiting: `future` gets what comes of it, and is cancelled when the worker is ending.
+
+        Callbacks that it has already run before this worker ends: on the event loop, which they must not hold up, or in
+        the thread that ends it. A `lease` on the server that stores the reply ends in the same step, where it can.
+        """
+        with self._idle:
+            self._waiting.add(future)
+        future.add_done_callback(self._forget)
+        try:
+            if self._closing or self._loop is None or self._parts is None:
+                future.cancel()
+            else:
+                self._loop.call_soon_threadsafe(self._begin, self._parts, work, delivery, future, lease)
+        except RuntimeError:  # the loop was closed just now
+            future.cancel()
+        return future
+
+    def _forget(self, future: Future[AnyResult]) -> None:
+        with self._idle:
+            self._waiting.discard(future)
+            self._idle.notify_all()
+
+    def _begin(
+        self, parts: _Parts, work: Work, delivery: Delivery, future: Future[AnyResult], lease: Lease | None
+    ) -> None:
+        if not future.cancelled():
+            operation = None if isinstance(work, Result) else work
+            response = traced(self._respond(parts, work, delivery, lease), delivery, operation, self._queue)
+            task = asyncio.create_task(self._settle(future, response))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _settle(self, future: Future[AnyResult], work: Coroutine[Any, Any, AnyResult]) -> None:
+        """Give the future what comes of the work, unless it was cancelled meanwhile."""
+        try:
+            result = await work
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                future.set_exception(error)
+        else:
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                future.set_result(result)
+
+    async def _respond(self, parts: _Parts, work: Work, delivery: Delivery, lease: Lease | None) -> AnyResult:
+        if await self._is_revoked(parts, delivery):
+            self.tally.revoked += 1
+            raise RevokedError("its producer gave it up, or its batch is closed")
+        if _deadline(delivery) < time.time():
+            work = RESULTS[delivery.kind](outcome=Outcome.LOST, reason="its deadline passed in the queue")
+        if isinstance(work, Result):
+            return await self._answer(parts, work, delivery, lease, ran=False)
+        return await self._carry_out(parts, work, delivery, lease)
+
+    async def _is_revoked(self, parts: _Parts, delivery: Delivery) -> bool:
+        """Whether nobody wants the answer any more: its producer withdrew the call, or its batch was closed."""
+        key = _batch_key(delivery)
+        return delivery.id in parts.revoked if key is None else not await parts.batches.is_open(key)
 
     def hand_back(self, delivery: Delivery) -> None:
         """To be told before a delivery is handed back. What cannot be counted now will pass for a loss."""
@@ -229,52 +290,10 @@ class Runtime:
         except (RedisError, OSError, concurrent.futures.CancelledError) as error:
             logger.debug("operation %s is handed back uncounted: %r", delivery.id, error)
 
-    def answer(self, result: AnyResult, delivery: Delivery) -> AnyResult:
-        """Store a reply without running anything. Raises as `execute` does."""
-        return self._await(lambda parts: self._answer(parts, result, delivery, ran=False))
-
-    def _await(self, work: Callable[[_Parts], Coroutine[Any, Any, T]]) -> T:
-        if self._closing or self._loop is None or self._parts is None:
-            raise ReleasedError("the worker is ending")
-        coroutine = self._tracked(self._parts, work)
-        try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # the loop was closed just now
-            coroutine.close()
-            raise ReleasedError("the worker is ending") from None
-        try:
-            with self._waited_for(future):
-                return future.result()
-        except concurrent.futures.CancelledError:
-            raise ReleasedError("the worker is ending") from None
-
-    @contextmanager
-    def _waited_for(self, future: concurrent.futures.Future[Any]) -> Iterator[None]:
-        with self._idle:
-            self._waiting.add(future)
-            if self._closing:
-                future.cancel()
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._waiting.discard(future)
-                self._idle.notify_all()
-
     def wait_idle(self) -> None:
-        """Return when no thread waits for an operation any more."""
+        """Return when nobody waits for an operation any more, and who did has been told of its end."""
         with self._idle:
             self._idle.wait_for(lambda: not self._waiting)
-
-    async def _tracked(self, parts: _Parts, work: Callable[[_Parts], Coroutine[Any, Any, T]]) -> T:
-        task = asyncio.create_task(work(parts))
-        self._running.add(task)
-        try:
-            if self._closing:
-                task.cancel()
-            return await task
-        finally:
-            self._running.discard(task)
 
     def _call_soon(self, callback: Callable[[], object]) -> None:
         try:
@@ -365,15 +384,16 @@ class Runtime:
                 if self._parts is not None and key is not None and not await self._parts.batches.is_open(key):
                     self._end("its batch is closed", lambda delivery: _batch_key(delivery) == key)  # noqa: B023 - as above
 
-    async def _carry_out(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
+    async def _carry_out(
+        self, parts: _Parts, operation: AnyOperation, delivery: Delivery, lease: Lease | None
+    ) -> AnyResult:
         with self._held.carrying_out(delivery):
-            if delivery.id in parts.revoked:  # just now
-                self.tally.revoked += 1
-                raise RevokedError("its producer gave it up")
             self._begun.set()
-            return await self._execute(parts, operation, delivery)
+            return await self._execute(parts, operation, delivery, lease)
 
-    async def _execute(self, parts: _Parts, operation: AnyOperation, delivery: Delivery) -> AnyResult:
+    async def _execute(
+        self, parts: _Parts, operation: AnyOperation, delivery: Delivery, lease: Lease | None
+    ) -> AnyResult:
         taken_at = time.time()
         if self._counts_returns and delivery.losses:
             returns = await _persistently(lambda: Returns(parts.redis).so_far(delivery.id))
@@ -381,7 +401,7 @@ class Runtime:
         self.tally.redelivered += delivery.losses > 0
         if too_many_losses(delivery.losses, self._redelivery):
             reason = f"{delivery.losses} workers vanished while they ran it"
-            return await self._give_up(parts, failure(operation, Outcome.REPL_DIED, reason), operation, delivery)
+            return await self._give_up(parts, failure(operation, Outcome.REPL_DIED, reason), operation, delivery, lease)
         if self._bounces.is_for_others(delivery.id):
             self.tally.bounced += 1
             raise ElsewhereError("its REPL died here before")
@@ -403,7 +423,7 @@ class Runtime:
         timing = msgspec.structs.replace(result.timing, queued_seconds=queued)
         result = msgspec.structs.replace(result, timing=timing)
         if result.outcome is not Outcome.REPL_DIED:
-            return await self._answer(parts, result, delivery, ran=True)
+            return await self._answer(parts, result, delivery, lease, ran=True)
         self._bounces.died_here(delivery.id)
         deaths = await _persistently(lambda: parts.deaths.add(delivery.id))
         if not too_many_deaths(deaths, self._redelivery):
@@ -411,10 +431,10 @@ class Runtime:
             self.tally.bounced += 1
             raise ElsewhereError(result.reason)
         delivery = msgspec.structs.replace(delivery, deaths=deaths - 1)
-        return await self._give_up(parts, result, operation, delivery)
+        return await self._give_up(parts, result, operation, delivery, lease)
 
     async def _give_up(
-        self, parts: _Parts, result: AnyResult, operation: AnyOperation, delivery: Delivery
+        self, parts: _Parts, result: AnyResult, operation: AnyOperation, delivery: Delivery, lease: Lease | None
     ) -> AnyResult:
         logger.error("operation %s is put among the dead letters: %s", delivery.id, result.reason)
         arguments = msgspec.to_builtins(operation)
@@ -437,13 +457,18 @@ class Runtime:
 
         await _persistently(bury_it)
         self.tally.dead_letters += 1
-        return await self._answer(parts, result, delivery, ran=False)
+        return await self._answer(parts, result, delivery, lease, ran=False)
 
-    async def _answer(self, parts: _Parts, result: AnyResult, delivery: Delivery, *, ran: bool) -> AnyResult:
+    async def _answer(
+        self, parts: _Parts, result: AnyResult, delivery: Delivery, lease: Lease | None, *, ran: bool
+    ) -> AnyResult:
         self.tally.answered(delivery.kind, result, enqueued=ran and delivery.call is not None, ran=ran)
         result = msgspec.structs.replace(result, worker=delivery.worker, attempt=delivery.attempt)
         if delivery.call is not None:
-            await parts.replies.send(delivery.call, encode_reply(Reply(call_id=delivery.id, result=result)))
+            reply = encode_reply(Reply(call_id=delivery.id, result=result))
+            with_it = lease if self._ends_leases else None
+            if await parts.replies.send(delivery.call, reply, with_it) and with_it is not None:
+                with_it.ended()
         return result
 
 

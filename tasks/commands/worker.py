@@ -45,7 +45,7 @@ def worker(
     from tasks.reporting import MachineSettings  # noqa: PLC0415
 
     app.conf.broker_url  # noqa: B018 - settings that are wrong are found here, and said in one line
-    arguments = [*quiet, "worker", "--pool=threads", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
+    arguments = [*quiet, "worker", "--without-gossip", "--without-mingle", f"--loglevel={log_level}"]
     # A name that is used twice confuses Flower, and on RabbitMQ ends the second worker.
     machine = load_section("machine", MachineSettings).name
     arguments.append(f"--hostname={name or 'worker-' + secrets.token_hex(4)}@{machine.replace('%', '%%')}")

@@ -105,14 +105,19 @@ while redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'RIGHT') do count = count +
 return count
 """
 
-# KEYS leased, leases, losses; ARGV tag. Returns whether somebody held it. Also right where the lease ended and another
-# worker holds it now: its result is stored. What is back in the queue stays there and is run again.
-ACK = """
-redis.call('ZREM', KEYS[2], ARGV[1])
-if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[3], ARGV[1])
-return 1
+# Ends a lease, and returns whether somebody held it. Also right where the lease ended and another worker holds it now:
+# its result is stored. What is back in the queue stays there and is run again.
+ACKNOWLEDGE = """
+local function acknowledge(leased, leases, losses, tag)
+  redis.call('ZREM', leases, tag)
+  if redis.call('HDEL', leased, tag) == 0 then return 0 end
+  redis.call('HDEL', losses, tag)
+  return 1
+end
 """
+
+# KEYS leased, leases, losses; ARGV tag.
+ACK = ACKNOWLEDGE + "return acknowledge(KEYS[1], KEYS[2], KEYS[3], ARGV[1])"
 
 # KEYS leased, leases, losses, queue; ARGV tag, losses. Puts it where it is taken next, and returns whether that was
 # done. Not for who lost the lease meanwhile: it is known by the losses that TAKE had told it, which have grown since.

@@ -9,6 +9,7 @@ are consumed without acknowledgement (the replies to remote control) are read as
 """
 
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -25,6 +26,7 @@ from tasks.delivery import LOSSES_HEADER
 from tasks.redelivery import scripts
 from tasks.redelivery.dead import bury, unreadable
 from tasks.redelivery.keys import QueueKeys
+from tasks.redelivery.lease import Lease
 from tasks.redelivery.message import UnreadableMessageError, read_message
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class LeaseQoS(KombuQoS):
         except (redis.RedisError, OSError) as error:
             logger.warning("delivery %s is acknowledged later: %s", delivery_tag, error)
             self.channel.owed.add(delivery_tag)
-        self._let_go(delivery_tag)
+        self.let_go(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         if delivery_tag not in self.channel.leased_tags:
@@ -91,12 +93,12 @@ class LeaseQoS(KombuQoS):
             return
         if not requeue:
             self.channel.acknowledge(delivery_tag)
-            self._let_go(delivery_tag)
+            self.let_go(delivery_tag)
             return
         # First: once it is in the queue, this very channel may take it again, under the same tag.
         self.channel.appetite.handed_back()
         self._taken_at.pop(delivery_tag, None)
-        self._let_go(delivery_tag)
+        self.let_go(delivery_tag)
         self.channel.hand_back(delivery_tag)
 
     @property
@@ -116,7 +118,8 @@ class LeaseQoS(KombuQoS):
         # What was asked for must be read, whether or not there is still an appetite for it.
         return super().can_consume() and (bool(self.channel._in_poll) or self.channel.has_appetite())  # noqa: SLF001
 
-    def _let_go(self, delivery_tag: str) -> None:
+    def let_go(self, delivery_tag: str) -> None:
+        """The server holds no lease of ours on it any more. Safe in any thread."""
         taken_at = self._taken_at.pop(delivery_tag, None)
         if taken_at is not None:
             self.channel.appetite.finished(time.monotonic() - taken_at)
@@ -205,6 +208,14 @@ class LeaseChannel(KombuChannel):
         with self.conn_or_acquire() as client:
             self._ack(keys=[keys.leased, keys.leases, keys.losses], args=[tag], client=client)
         self.leased_tags.pop(tag, None)
+
+    def lease(self, tag: str) -> Lease | None:
+        """For who ends it elsewhere than in `acknowledge`; None for what is not ours."""
+        return Lease(self._keys(), tag, functools.partial(self._ended, tag)) if tag in self.leased_tags else None
+
+    def _ended(self, tag: str) -> None:
+        self.leased_tags.pop(tag, None)
+        self.qos.let_go(tag)
 
     def pay(self) -> None:
         """Acknowledge what is owed. For the keeper's thread; raises what redis-py raises."""
