@@ -13,6 +13,7 @@ from producer.state import StateRef
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MEMORY_BYTES = 4 * 1024**3
 DEFAULT_MAX_BYTES = 1_000_000
+RECIPE_FACTOR = 16  # the steps of a state, which are of many operations, may have so many times more bytes
 # What Lean's own library rests on; everything else must be asked for.
 DEFAULT_ALLOWED_AXIOMS = ("propext", "Classical.choice", "Quot.sound")
 
@@ -66,6 +67,11 @@ class Operation(
         raise NotImplementedError
 
     @property
+    def recipe(self) -> StateRef | None:
+        """The state that it begins from, whose steps travel with it."""
+        return None
+
+    @property
     def label(self) -> str:
         """A few words for people: logs, Flower."""
         raise NotImplementedError
@@ -96,6 +102,11 @@ class Operation(
         if size > max_bytes:
             raise InvalidTextError(
                 f"the code has {size:,} bytes and the limit is {max_bytes:,} (LEANFLEET_MAX_OPERATION_BYTES)"
+            )
+        if self.recipe is not None and (size := self.recipe.text_bytes) > RECIPE_FACTOR * max_bytes:
+            raise InvalidTextError(
+                f"the state's steps have {size:,} bytes and the limit is {RECIPE_FACTOR * max_bytes:,}: export states "
+                "sooner, which leaves their steps in the store, or raise LEANFLEET_MAX_OPERATION_BYTES"
             )
         return self
 
@@ -138,6 +149,10 @@ class RunCode(Operation, frozen=True, kw_only=True, tag="run_code"):
     state: StateRef | None = None
 
     @property
+    def recipe(self) -> StateRef | None:
+        return self.state
+
+    @property
     def texts(self) -> tuple[str, ...]:
         return (self.code,)
 
@@ -163,6 +178,10 @@ class RunTactics(Operation, frozen=True, kw_only=True, tag="run_tactics"):
 
     state: StateRef
     tactics: tuple[str, ...]
+
+    @property
+    def recipe(self) -> StateRef | None:
+        return self.state
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -192,6 +211,10 @@ class ExportState(Operation, frozen=True, kw_only=True, tag="export_state"):
         require_state(self.state)
 
     @property
+    def recipe(self) -> StateRef | None:
+        return self.state
+
+    @property
     def texts(self) -> tuple[str, ...]:
         return ()
 
@@ -208,6 +231,10 @@ class ImportState(Operation, frozen=True, kw_only=True, tag="import_state"):
     def _check(self) -> None:
         super()._check()
         require_state(self.state)
+
+    @property
+    def recipe(self) -> StateRef | None:
+        return self.state
 
     @property
     def texts(self) -> tuple[str, ...]:

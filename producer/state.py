@@ -93,6 +93,12 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         return start
 
     @property
+    def text_bytes(self) -> int:
+        """How much text its steps hold."""
+        texts = (step.code if isinstance(step, CommandStep) else getattr(step, "tactic", "") for step in self.steps)
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+
+    @property
     def depth(self) -> int:
         """How many steps lead to this state from the header."""
         return len(self.steps) + (0 if self.prefix is None else self.prefix.steps)

@@ -12,6 +12,7 @@ from kombu import Exchange, Queue
 from producer.errors import SettingsError
 from producer.settings import Settings, load_section, load_settings
 from tasks.address import amqp_address, redis_address
+from tasks.redelivery.message import SIZE_FACTOR
 from tasks.redelivery.settings import RedeliverySettings
 from workers.settings import WorkerSettings
 
@@ -94,6 +95,7 @@ def _broker(settings: Settings, threads: int) -> dict[str, Any]:
             options = {
                 **address.options,
                 "repls": threads // THREADS_PER_REPL,  # for `tasks.appetite`
+                "most_bytes": SIZE_FACTOR * settings.max_operation_bytes,
                 # Every thread may be acknowledging at once, besides the consumer, the keeper and the events.
                 "max_connections": threads + 16,
                 "socket_timeout": _SOCKET_SECONDS,

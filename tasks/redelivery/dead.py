@@ -11,6 +11,7 @@ import msgspec
 
 # The list must not fill the server: past this many the oldest are forgotten.
 MAX_LETTERS = 10_000
+MAX_RAW_BYTES = 64 * 1024
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,7 +35,9 @@ def dead_key(queue: str) -> str:
 
 
 def unreadable(tag: str, raw: bytes, reason: str) -> DeadLetter:
-    """The letter for what cannot be read as a message."""
+    """The letter for what cannot be read as a message, of which no more than the beginning is kept."""
+    if len(raw) > MAX_RAW_BYTES:
+        raw, reason = raw[:MAX_RAW_BYTES], f"{reason} (its first {MAX_RAW_BYTES:,} bytes are kept)"
     return DeadLetter(id=tag, at=time.time(), reason=reason, raw=base64.b64encode(raw).decode("ascii"))
 
 

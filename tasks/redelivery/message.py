@@ -11,6 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
+# Of a message, in units of the most that an operation's texts may have. The rest is what a state's steps may have
+# besides, written as JSON and then as base64; what is larger was not sent by a client of ours.
+SIZE_FACTOR = 40
+
 # What kombu and our client write, hex with or without hyphens; scripts.TAKE looks for it in the JSON text.
 _TAG = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -61,12 +65,16 @@ class _Envelope(msgspec.Struct):
 _Body = tuple[list[Any], dict[str, Any], dict[str, Any] | None]
 
 
-def read_message(raw: bytes, expected: str = "") -> tuple[str, dict[str, Any]]:
+def read_message(raw: bytes, expected: str = "", *, most_bytes: int = 0) -> tuple[str, dict[str, Any]]:
     """The delivery tag and the whole message as kombu wants it. `expected` is the tag that it must have, if not empty.
+
+    A message may have `most_bytes`, if not 0.
 
     Raises:
         UnreadableMessageError: it is not one that can be handed on.
     """
+    if most_bytes and len(raw) > most_bytes:
+        raise UnreadableMessageError(f"not a message: it has {len(raw):,} bytes and the limit is {most_bytes:,}")
     try:
         payload = msgspec.json.decode(raw)
         envelope = msgspec.convert(payload, _Envelope)

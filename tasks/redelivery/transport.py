@@ -149,7 +149,8 @@ class LeaseChannel(KombuChannel):
     QoS = LeaseQoS
     # kombu's priorities would need a list for each, and BLMOVE takes from one only: there are lanes instead.
     priority_steps = [0]  # noqa: RUF012 - kombu's type
-    from_transport_options = (*KombuChannel.from_transport_options, "repls")
+    from_transport_options = (*KombuChannel.from_transport_options, "repls", "most_bytes")
+    most_bytes = 0  # that a message may have; 0: any number
     repls = 0  # of this worker; 0: the prefetch count alone decides how much is taken
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -317,14 +318,14 @@ class LeaseChannel(KombuChannel):
         payload: dict[str, Any] = {}
         try:
             if raw:
-                tag, payload = read_message(raw)
+                tag, payload = read_message(raw, most_bytes=self.most_bytes)
             took = self._take(keys=self._take_keys(), args=[tag], client=self.client)
             if took is None:
                 raise Empty
             losses, *chosen = took
             if chosen:
                 tag, raw = chosen[0].decode(), chosen[1]
-                _, payload = read_message(raw, tag)
+                _, payload = read_message(raw, tag, most_bytes=self.most_bytes)
         except UnreadableMessageError as error:
             queue = self._keys().queue
             logger.error(  # noqa: TRY400 - its traceback says nothing more
@@ -368,7 +369,7 @@ class SentinelLeaseChannel(LeaseChannel, kombu_redis.SentinelChannel):
     """The same, at the master that Sentinel names."""
 
     # Ours beside Sentinel's own; the first base's would hide those.
-    from_transport_options = (*kombu_redis.SentinelChannel.from_transport_options, "repls")
+    from_transport_options = (*kombu_redis.SentinelChannel.from_transport_options, "repls", "most_bytes")
 
 
 class _Waking(kombu_redis.Transport):
