@@ -10,6 +10,7 @@ one `run_code` to get the first state, one `run_tactics` a step. Everything else
 import argparse
 import asyncio
 import contextlib
+import json
 import random
 import sys
 import time
@@ -86,7 +87,8 @@ class Tally:
 
     def __str__(self) -> str:
         seconds = max(1e-9, time.monotonic() - self.started)
-        busy = f"{self.busy_seconds / seconds / self.repls:.0%}" if self.repls else "?"
+        at_once = self.busy_seconds / seconds
+        busy = f"{at_once / self.repls:.0%}" if self.repls else f"{at_once:.1f} at a time"
         solved = sum(episode.reward for episode in self.episodes)
         return (
             f"{len(self.episodes)} episodes, {solved:.0f} solved, {self.operations / seconds:.0f} operations/s, "
@@ -149,6 +151,16 @@ async def rollouts(fleet: leanfleet.Client, tally: Tally, arguments: argparse.Na
             group.create_task(one(number))
 
 
+async def repls_of_the_fleet() -> int:
+    """How many REPLs may work, as the workers report it; 0 where the status cannot be had from here."""
+    command = [sys.executable, "-m", "leanfleet", "status", "--json"]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    said, _ = await process.communicate()
+    return int(json.loads(said)["repls"]) if said.startswith(b"{") else 0
+
+
 @asynccontextmanager
 async def connected(*, configured: bool, tally: Tally) -> AsyncIterator[leanfleet.Client]:
     """A client of the configured fleet, or of one with two workers that is started here and stopped at the end."""
@@ -162,6 +174,8 @@ async def connected(*, configured: bool, tally: Tally) -> AsyncIterator[leanflee
             stack.enter_context(exported(fleet))
             settings = fleet.settings
             tally.repls = 2
+        elif not tally.repls:
+            tally.repls = await repls_of_the_fleet()
         yield await stack.enter_async_context(leanfleet.connect(settings=settings))
 
 
@@ -183,6 +197,6 @@ if __name__ == "__main__":
     parser.add_argument("-k", type=int, default=8, help="tactics to sample in each state")
     parser.add_argument("--depth", type=int, default=6, help="the most steps of an episode")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--repls", type=int, default=0, help="how many the configured fleet has, for the busy share")
+    parser.add_argument("--repls", type=int, default=0, help="of the configured fleet, for the busy share; else its workers are asked")
     parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
     sys.exit(asyncio.run(main(parser.parse_args())))

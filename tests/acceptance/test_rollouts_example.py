@@ -1,9 +1,15 @@
 """The training-loop example, as a newcomer runs it."""
 
+import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from producer.settings import Settings
+from tasks.stack.fleet import Fleet, FleetOptions
+from tests.waiting import wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rollouts.py"
 
@@ -21,3 +27,26 @@ def test_rollouts_sample_proofs_and_say_how_busy_the_fleet_is() -> None:
     assert line is not None, done.stdout
     assert 5 <= int(line[1]) <= 60, "chance finds some of these proofs"
     assert 0 < int(line[2]) <= 100
+
+
+def repls(environ: dict[str, str]) -> int:
+    command = [sys.executable, "-m", "leanfleet", "status", "--json"]
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False).stdout
+    return int(json.loads(said)["repls"])
+
+
+def test_a_configured_fleet_says_itself_how_many_repls_it_has() -> None:
+    with Fleet(Settings(), FleetOptions(machines=1, repls=1, s3=False, flower=False)) as fleet:
+        environ = {**os.environ, **fleet.environ}
+        # A worker says every five seconds what it has.
+        wait_until(lambda: repls(environ) == 1, "the worker reports its REPL", deadline_seconds=60)
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLE), "--configured", "--episodes=20", "--at-once=8"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"20 episodes, .* REPLs busy \d+%", done.stdout), done.stdout

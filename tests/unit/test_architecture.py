@@ -18,6 +18,7 @@ ALLOWED = {
 # pyproject's `dependencies`, and what the extras bring for the modules that are named here alone.
 PRODUCER_DEPENDENCIES = {"msgspec", "redis", "rich", "typer"}
 EXTRAS = {
+    "producer/tracing.py": {"opentelemetry"},
     "producer/batch": {"pyarrow"},
     "producer/rabbitmq.py": {"amqp"},
     "producer/store": {"boto3", "botocore", "obstore"},
