@@ -21,11 +21,8 @@ NOT_ANSWERED = {
     "pickle_open_2": "reads a pickle made by another session there",
     "pickle_open_scoped_2": "reads a pickle made by another session there",
     "pickle_proof_state_2": "reads a pickle made by another session there",
-    "proof_step": "needs the integers",
-    "readme": "needs the integers",
-    "sorry_hypotheses": "needs the integers",
-    "no_goal_sorry": "needs `set` of the state monads",
-    "infotree": "needs the integers, and Lean 4.35 warns of `constructor` here where 4.33 did not",
+    "no_goal_sorry": "needs `set` of the state monads, which are not in the core library",
+    "infotree": "`constructor` has options in Lean 4.35, and a warning, which it had not in 4.33",
 }
 
 
