@@ -65,8 +65,8 @@ def test_isolated_repls_are_frozen_and_thawed_with_what_is_documented(image: str
     assert "--privileged" not in options
     findings = found(image, options)
     assert "freezes a REPL" in findings["process images"]["found"], findings["process images"]
-    assert "a user id of its own" in findings["isolation of REPLs"]["found"]
-    assert "a pid namespace" in findings["isolation of REPLs"]["found"]
+    for promise in ("private files", "other processes", "unprivileged user", "processes"):
+        assert promise in findings["isolation of REPLs"]["found"]
     assert "isolation of REPLs lacks" not in findings
 
 
@@ -74,6 +74,12 @@ def test_an_image_is_built_in_a_container(image: str) -> None:
     options = [*documented(), "--env", "LEANFLEET_WORKER_BLOB_KEYS=a-secret-of-this-fleet"]
     output = said(image, options, "sh", "-c", "leanfleet image build && leanfleet image verify")
     assert "it fits this machine" in output
+
+
+def test_workers_killed_while_isolated_repls_thaw_leave_no_process(image: str) -> None:
+    options = [*documented(), "--volume", f"{ROOT / 'tests'}:/src/tests:ro", "--workdir", "/src"]
+    storm = ("python", "-m", "tests.integration.images.storm", "5", "3", "isolated")
+    assert "nothing left" in said(image, options, *storm)
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,32 @@
 """Workers that freeze and thaw all the time and are killed by SIGKILL at random moments: run as a program.
 
-    python -m tests.integration.images.storm ROUNDS SEED
+    python -m tests.integration.images.storm ROUNDS SEED [isolated]
 
 It is the subreaper of all that they leave behind: what has lost its parent becomes its child, and none may be left.
+`isolated` needs what docs/images-criu.md says.
 """
 
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from producer.errors import LeanFleetError, ReplTimeoutError
-from workers.images.criu import find_criu
 from workers.images.errors import ImageError
-from workers.images.stock import PREFIX, ImageStock
+from workers.images.opening import open_stock
+from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
 from workers.processes import children
 from workers.protocol.requests import Command
-from workers.settings import PoolSettings
+from workers.settings import WorkerSettings
 from workers.testing.project import scripted_project
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -31,13 +34,13 @@ _SECONDS = 30.0
 _SIZE = 4
 
 
-async def _kill_one(pool: AsyncLeanREPLPool, seed: int) -> None:
+async def _kill_one(pool: AsyncLeanREPLPool, seed: int, *, isolated: bool) -> None:
     """A REPL is killed by a time limit, or cloned, again and again."""
     rng = random.Random(seed)
     while True:
         with contextlib.suppress(LeanFleetError):
             async with pool.lease() as repl:
-                if rng.random() < 0.5:
+                if isolated or rng.random() < 0.5:
                     with contextlib.suppress(ReplTimeoutError):
                         await repl.send(Command(code="%hang"), timeout_seconds=0.01)
                 else:
@@ -46,14 +49,25 @@ async def _kill_one(pool: AsyncLeanREPLPool, seed: int) -> None:
                             await copy.send(Command(code=""), timeout_seconds=_SECONDS)
 
 
-async def _work(folder: Path) -> None:
+async def _work(*, isolated: bool) -> None:
+    """All that it makes on disk is in TMPDIR."""
+    worker = WorkerSettings(
+        isolation="required" if isolated else "off",
+        size=_SIZE,
+        spares=1,
+        header="import Mathlib",
+        backoff_most_seconds=0.1,
+    )
     project = scripted_project("--import-seconds", "0.5")
-    stock = ImageStock(find_criu(), project="p", parent=folder)
-    settings = PoolSettings(size=_SIZE, spares=1, header="import Mathlib", backoff_most_seconds=0.1)
-    async with AsyncLeanREPLPool(project, settings, images=stock) as pool:
-        await pool.ready()
+    async with AsyncExitStack() as stack:
+        isolation = stack.enter_context(open_isolation(worker, project))
+        images = await stack.enter_async_context(open_stock(worker, project, is_fenced=isolated))
+        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, worker, isolation=isolation, images=images))
+        while not images.counts.frozen:
+            async with pool.lease():
+                await asyncio.sleep(0.01)
         print("ready", flush=True)  # noqa: T201
-        await asyncio.gather(*(_kill_one(pool, seed) for seed in range(_SIZE - 1)))
+        await asyncio.gather(*(_kill_one(pool, seed, isolated=isolated) for seed in range(_SIZE - 1)))
 
 
 def _descendants() -> list[int]:
@@ -68,9 +82,10 @@ def _descendants() -> list[int]:
     return found
 
 
-def _round(folder: Path, rng: random.Random) -> None:
-    command = (sys.executable, "-m", "tests.integration.images.storm", "work", str(folder))
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+def _round(folder: Path, rng: random.Random, how: str) -> None:
+    command = (sys.executable, "-m", "tests.integration.images.storm", "work", how)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n", "the worker does not come up"
         time.sleep(rng.uniform(0.0, 1.5))
@@ -86,20 +101,22 @@ def _round(folder: Path, rng: random.Random) -> None:
 
 def main() -> None:
     if sys.argv[1] == "work":
-        asyncio.run(_work(Path(sys.argv[2])))
+        logging.getLogger("leanfleet").setLevel(logging.CRITICAL)
+        asyncio.run(_work(isolated=sys.argv[2] == "isolated"))
         return
-    rounds, rng = int(sys.argv[1]), random.Random(int(sys.argv[2]))
+    rounds, rng, how = int(sys.argv[1]), random.Random(int(sys.argv[2])), (*sys.argv[3:], "")[0]
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
     with tempfile.TemporaryDirectory(prefix="leanfleet-storm-") as name:
         folder = Path(name)
+        folder.chmod(0o711)  # REPLs of users of their own pass through
+        before: list[str] = []
         for _ in range(rounds):
-            _round(folder, rng)
-            left = [path.name for path in folder.iterdir()]
-            assert len(left) == 1, f"each worker deletes what the one before it has left: {left}"
-            assert left[0].startswith(PREFIX)
-        ImageStock(find_criu(), project="p", parent=folder).close()
-        assert not list(folder.iterdir()), "the folder of a worker that was killed is deleted by the next one"
+            _round(folder, rng, how)
+            left = sorted(path.name for path in folder.iterdir())
+            assert left, "a worker that is killed deletes nothing"
+            assert not {*left} & {*before}, f"the next one that starts does: {left}"
+            before = left
     print(f"{rounds} workers killed, nothing left")  # noqa: T201
 
 

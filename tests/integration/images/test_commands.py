@@ -98,10 +98,10 @@ def test_a_full_disk_is_an_error_in_words_and_no_half_image(criu: Criu, line: Co
     line.run("image", "rm", whole)
     assert criu.version
     with small_disk(tmp_path / "small") as small:
-        full = {"LEANFLEET_WORKER_IMAGE_DIRECTORY": str(small)}
         for command in (("pull", whole), ("build",)):
-            assert "No space left" in line.run("image", *command, expect=2, **full)
-            assert line.run("image", "list", **full) == ""
+            full = line.run("image", *command, expect=2, LEANFLEET_WORKER_IMAGE_DIRECTORY=str(small))
+            assert "No space left" in full
+            assert line.run("image", "list", LEANFLEET_WORKER_IMAGE_DIRECTORY=str(small)) == ""
 
 
 def findings(line: CommandLine, **environment: str) -> dict[str, dict[str, str]]:
