@@ -26,7 +26,7 @@ _TRIAL = RunCode(code="theorem leanfleet_doctor : True := True.intro", timeout_s
 def doctor(*, as_json: AsJson = False) -> None:
     """Look at everything that a fleet needs, from here.
 
-    Packages, broker, store, Lean, what keeps REPLs apart, and the port of the metrics.
+    Packages, broker, store, Lean, what keeps REPLs apart, the port of the metrics, and the controller's provider.
 
     Exit codes: 0 nothing is missing (there may be warnings); 1 something is.
     """
@@ -52,6 +52,8 @@ async def examine() -> list[Finding]:
     findings += await look("verdicts", lambda: _verdicts(worker))
     findings += await look("process images", lambda: _images(worker))
     findings.append(_metrics(worker))
+    if settings.broker_url:
+        findings += await look("scaling", lambda: _scaling(settings))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
     return findings
 
@@ -107,6 +109,12 @@ async def _lean(settings: Settings, worker: WorkerSettings) -> list[Finding]:
             level=Level.ERROR, subject="Lean", found=f"{what}: {result.outcome}", advice=result.reason or "see above"
         )
     ]
+
+
+async def _scaling(settings: Settings) -> list[Finding]:
+    from workers.scaling.examination import examine_scaling  # noqa: PLC0415 - loads boto3
+
+    return await examine_scaling(settings)
 
 
 async def _isolation(worker: WorkerSettings) -> list[Finding]:

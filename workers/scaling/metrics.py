@@ -1,11 +1,23 @@
 """What the controller tells Prometheus."""
 
+from typing import NamedTuple
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from workers.scaling.policy import Decision
 from workers.scaling.snapshot import MachineState, Snapshot
 
 LOOKED = "leanfleet_autoscale_looked_timestamp_seconds"
+
+
+class Seen(NamedTuple):
+    """What the controller saw last. `looked_at` is unix time, 0 before the first look."""
+
+    looked_at: float
+    failed_steps: float
+    queued: float
+    oldest_seconds: float
+    warm_machines: float
 
 
 class Metrics:
@@ -78,3 +90,17 @@ class Metrics:
 
     def failed(self) -> None:
         self._failed.inc()
+
+    def seen(self) -> Seen:
+        """For those who do not scrape."""
+
+        def value(name: str, **labels: str) -> float:
+            return self.registry.get_sample_value(name, labels) or 0.0
+
+        return Seen(
+            looked_at=value(LOOKED),
+            failed_steps=value("leanfleet_autoscale_failed_steps_total"),
+            queued=value("leanfleet_autoscale_queued_operations"),
+            oldest_seconds=value("leanfleet_autoscale_oldest_operation_seconds"),
+            warm_machines=value("leanfleet_autoscale_machines", state=MachineState.WARM),
+        )

@@ -19,6 +19,7 @@ from producer.connection import open_redis
 from producer.errors import SettingsError
 from producer.settings import Settings, load_section, without_password
 from workers.guard import Guard
+from workers.scaling.cloudwatch import CloudWatch
 from workers.scaling.controller import Controller
 from workers.scaling.metrics import Metrics
 from workers.scaling.observer import Observer
@@ -66,9 +67,12 @@ async def _run(
         stack.push_async_callback(redis.aclose)
         observer = Observer(settings, redis)
         stack.push_async_callback(observer.close)
-        provider = await stack.enter_async_context(_open_provider(autoscale, redis, settings.queue))
+        provider = await stack.enter_async_context(open_provider(autoscale, redis, settings.queue))
         # Machines that somebody else starts are somebody else's to drain, too.
         dry_run = dry_run or isinstance(provider, StandingProvider)
+        metrics = stack.enter_context(_metrics(autoscale))
+        if autoscale.provider == "aws" and autoscale.aws.metrics_namespace and not dry_run:
+            await stack.enter_async_context(_telling_cloudwatch(autoscale, metrics, settings.queue))
         controller = Controller(
             provider=provider,
             observer=observer,
@@ -79,7 +83,7 @@ async def _run(
             settings=autoscale,
             policy=policy,
             dry_run=dry_run,
-            metrics=stack.enter_context(_metrics(autoscale)),
+            metrics=metrics,
         )
         logger.info(
             "scaling queue %s at %s by %s%s",
@@ -127,7 +131,20 @@ def _metrics(settings: AutoscaleSettings) -> Iterator[Metrics]:
 
 
 @asynccontextmanager
-async def _open_provider(settings: AutoscaleSettings, redis: Redis, queue: str) -> AsyncIterator[Provider]:
+async def _telling_cloudwatch(settings: AutoscaleSettings, metrics: Metrics, queue: str) -> AsyncIterator[None]:
+    cloudwatch = CloudWatch(settings.aws, metrics, queue)
+    task = asyncio.create_task(cloudwatch.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await cloudwatch.close()
+
+
+@asynccontextmanager
+async def open_provider(settings: AutoscaleSettings, redis: Redis, queue: str) -> AsyncIterator[Provider]:
+    """The provider that the settings name; closed in the end. Raises SettingsError where something is missing."""
     offers = [
         Offer(name=each.name, slots=each.slots, price_per_hour=each.price_per_hour, quota=each.quota)
         for each in settings.offers

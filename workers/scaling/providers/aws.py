@@ -49,6 +49,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     region: str = ""
     endpoint_url: str = ""  # instead of Amazon's
     groups: dict[str, str] = {}
+    metrics_namespace: str = ""  # of CloudWatch, for what alarms need; empty: nothing is put there
 
 
 class AwsProvider:
