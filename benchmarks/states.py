@@ -3,6 +3,9 @@
 Two workers share a store on a real S3 server; one makes and exports states, the other one meets each for the first
 time. The baselines are measured in the same run: an environment brought back as the community REPL does it, which
 imports all modules anew before it unpickles, and the replay of the whole recipe.
+
+The embedded Lean's own library is so small that importing it costs as much as a few tactics. So the first two ways are
+measured once more with a larger library, which is generated for it (`benchmarks._library`).
 """
 
 import asyncio
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmarks._library import large_project
 from benchmarks._table import print_table
 from producer.operation import ExportState, ImportState
 from producer.result import ExportStateResult, ImportStateResult, Restored
@@ -35,6 +39,11 @@ from workers.states.costs import Costs
 STATES = 40
 NEW_PROCESSES = 8
 TACTICS = 30
+# Some fifty thousand declarations: an order of magnitude less than Mathlib has; compiled within a minute or two.
+MODULES, DECLARATIONS = 128, 100
+LARGE_STATES = 20
+BLOB = "blob onto its warm environment"
+REIMPORT = "fresh import, environment unpickled"
 SETTINGS = WorkerSettings(size=1, spares=0, blob_keys="a key for this benchmark", export_after_seconds=1e9)
 
 
@@ -185,12 +194,12 @@ async def measure(settings: Settings, folder: Path) -> dict[str, list[Sample]]:
                 # The helpers' environment is what a search on this theorem keeps warm.
                 environment = StateRef(steps=state.steps[:1])
                 await there.execute(ImportState(state=environment))
-                add(samples, "blob onto its warm environment", await restored(there, exported[0], Restored.BLOB))
+                add(samples, BLOB, await restored(there, exported[0], Restored.BLOB))
                 add(samples, "warm", await restored(there, exported[0], Restored.WARM))
                 add(samples, "replay of all steps", await restored(without_store, state, Restored.REPLAY))
                 further = state.then(TacticStep("constructor"))
                 add(samples, "one step from its warm parent", await restored(without_store, further, Restored.STEP))
-                for whole, name in ((False, "fresh import, environment unpickled"), (True, "… and the proof's steps")):
+                for whole, name in ((False, REIMPORT), (True, "… and the proof's steps")):
                     headers += 1
                     add(samples, name, await reimported(pool, state, folder, header(headers), whole=whole))
             for _ in range(NEW_PROCESSES):
@@ -199,8 +208,68 @@ async def measure(settings: Settings, folder: Path) -> dict[str, list[Sample]]:
     return samples
 
 
+async def measure_large(settings: Settings, folder: Path) -> tuple[dict[str, list[Sample]], int]:
+    """A blob and a fresh import where the header is large; also how many bytes its compiled modules have."""
+    project, size = await asyncio.to_thread(large_project, folder, modules=MODULES, declarations=DECLARATIONS)
+    samples: dict[str, list[Sample]] = {}
+    with mock.patch.object(WarmREPL, "send", _timed_send):
+        async with (
+            worker(project, settings) as (here, pool),
+            worker(project, settings, Costs(command_seconds=1000, tactic_seconds=1000)) as (there, _),
+        ):
+            for number in range(LARGE_STATES):
+                state = recipe(number)
+                exported = await here.execute(ExportState(state=state))
+                assert isinstance(exported, ExportStateResult)
+                assert exported.state is not None
+                await there.execute(ImportState(state=StateRef(steps=state.steps[:1])))
+                add(samples, BLOB, await restored(there, exported.state, Restored.BLOB))
+            path = folder / "environment"
+            async with pool.lease() as repl:
+                assert repl.environment is not None
+                request = Command(code="def unlike_any := 1", environment=repl.environment)
+                made = await repl.send(request, timeout_seconds=60)
+                assert isinstance(made, CommandResponse)
+                await repl.send(PickleEnvironment(environment=made.environment, path=path), timeout_seconds=60)
+        for number in range(NEW_PROCESSES):
+            add(samples, REIMPORT, await imported_afresh(project, path, header(number)))
+    return samples, size
+
+
+async def imported_afresh(project: LeanProject, path: Path, header: str) -> Sample:
+    """Import the header and unpickle an environment, in a process that runs already and has not imported these modules.
+
+    A process that has would need longer: the place in memory for which the modules were compiled is taken.
+    """
+    async with AsyncLeanREPLPool(project, SETTINGS) as pool, pool.lease() as repl:
+
+        async def work() -> None:
+            imported = await repl.send(Command(code=header), timeout_seconds=60)
+            assert isinstance(imported, CommandResponse)
+            assert not imported.messages
+            assert isinstance(await repl.send(UnpickleEnvironment(path=path), timeout_seconds=60), CommandResponse)
+
+        return await timed(work)
+
+
 def add(samples: dict[str, list[Sample]], name: str, sample: Sample) -> None:
     samples.setdefault(name, []).append(sample)
+
+
+def show(title: str, samples: dict[str, list[Sample]]) -> None:
+    medians = {name: statistics.median(sample.total for sample in taken) for name, taken in samples.items()}
+    rows = [
+        [
+            name,
+            f"{medians[name]:.2f}",
+            f"{statistics.median(sample.outside for sample in taken):.2f}",
+            f"{sorted(sample.total for sample in taken)[int(0.95 * len(taken))]:.2f}",
+            f"{medians[name] / medians[BLOB]:.2f}",
+        ]
+        for name, taken in sorted(samples.items(), key=lambda item: medians[item[0]])
+    ]
+    print(title)
+    print_table(["way", "median", "outside Lean", "p95", "times blob"], rows)
 
 
 def main() -> None:
@@ -209,21 +278,16 @@ def main() -> None:
         server = stack.enter_context(Seaweed(folder / "s3"))
         stack.enter_context(mock.patch.dict(os.environ, server.environ))
         settings = Settings(store_url=server.store_url, store_endpoint_url=server.endpoint_url)
-        samples = asyncio.run(measure(settings, folder))
-    medians = {name: statistics.median(sample.total for sample in taken) for name, taken in samples.items()}
-    blob = medians["blob onto its warm environment"]
-    rows = [
-        [
-            name,
-            f"{medians[name]:.2f}",
-            f"{statistics.median(sample.outside for sample in taken):.2f}",
-            f"{sorted(sample.total for sample in taken)[int(0.95 * len(taken))]:.2f}",
-            f"{medians[name] / blob:.2f}",
-        ]
-        for name, taken in sorted(samples.items(), key=lambda item: medians[item[0]])
-    ]
-    print(f"a recipe of 2 commands and {TACTICS} tactics, {STATES} states, milliseconds")
-    print_table(["way", "median", "outside Lean", "p95", "times blob"], rows)
+        show(
+            f"a recipe of 2 commands and {TACTICS} tactics, {STATES} states, milliseconds",
+            asyncio.run(measure(settings, folder)),
+        )
+        samples, size = asyncio.run(measure_large(settings, folder / "large"))
+        show(
+            f"the same behind a header of {4 * MODULES * DECLARATIONS:,} declarations in {MODULES} modules "
+            f"({size / 1e6:,.0f} MB), {LARGE_STATES} states, {NEW_PROCESSES} imports",
+            samples,
+        )
 
 
 if __name__ == "__main__":
