@@ -101,6 +101,10 @@ class ReplStartError(ReplError):
     """A REPL process could not be started or could not import its header."""
 
 
+class ImportDiedError(ReplStartError):
+    """Every REPL that imports this header ends, while the import runs: the text's doing, or this machine's."""
+
+
 class ReplTimeoutError(ReplError):
     """No answer within the operation's time limit; the process group was killed."""
 

@@ -20,14 +20,15 @@ from redis.exceptions import RedisError
 
 from producer.backoff import Outage
 from producer.connection import open_redis
-from producer.errors import PoolClosedError, ReplStartError
+from producer.errors import ImportDiedError, PoolClosedError, ReplStartError
 from producer.keys import batch_key
 from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
-from producer.result import RESULTS, AnyResult, Result
+from producer.result import RESULTS, AnyResult, Result, RunTacticsResult
 from tasks.appetite import Patience
 from tasks.batches import Batches
+from tasks.clock import FleetClock
 from tasks.delivery import Delivery
 from tasks.errors import BusyError, ElsewhereError, ReleasedError, RevokedError
 from tasks.held import Held
@@ -122,6 +123,7 @@ class Runtime:
         self._stopping: asyncio.Event | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._held = Held()
+        self._clock = FleetClock()
         self._patience = Patience()
         self._begun = asyncio.Event()
         self._closing = False
@@ -175,6 +177,10 @@ class Runtime:
 
     def is_responsive(self) -> bool:
         return time.monotonic() - self._turned_at < _RESPONSIVE_SECONDS
+
+    def now(self) -> float:
+        """Unix time as the fleet has it, to compare with a call's deadline."""
+        return self._clock.now()
 
     def look(self) -> EngineSnapshot | None:
         """Pool and counters now; None before the engine is open. On the event loop only."""
@@ -264,10 +270,12 @@ class Runtime:
                 future.set_result(result)
 
     async def _respond(self, parts: _Parts, work: Work, delivery: Delivery, lease: Lease | None) -> AnyResult:
+        if delivery.flaw:
+            return await self._refuse(parts, work, delivery, lease)
         if await self._is_revoked(parts, delivery):
             self.tally.revoked += 1
             raise RevokedError("its producer gave it up, or its batch is closed")
-        if _deadline(delivery) < time.time():
+        if _deadline(delivery) < self.now():
             work = RESULTS[delivery.kind](outcome=Outcome.LOST, reason="its deadline passed in the queue")
         if isinstance(work, Result):
             return await self._answer(parts, work, delivery, lease, ran=False)
@@ -326,7 +334,7 @@ class Runtime:
             revoked = Revocations(redis, on_new=self._on_revoked)
             background = [
                 asyncio.create_task(work)
-                for work in (revoked.run(), self._turn(), self._watch(), self._watch_batches())
+                for work in (self._clock.run(redis), revoked.run(), self._turn(), self._watch(), self._watch_batches())
             ]
             if self._reporter is not None:
                 background.append(asyncio.create_task(self._reporter.run(redis)))
@@ -360,7 +368,7 @@ class Runtime:
             self._begun.clear()
             while self._held:
                 await asyncio.sleep(_LOOK_SECONDS)
-                now = time.time()
+                now = self.now()
                 self._end("its deadline passed", lambda delivery: _deadline(delivery) < now)  # noqa: B023 - called here
                 self._hand_on()
 
@@ -394,7 +402,7 @@ class Runtime:
     async def _execute(
         self, parts: _Parts, operation: AnyOperation, delivery: Delivery, lease: Lease | None
     ) -> AnyResult:
-        taken_at = time.time()
+        taken_at = self.now()
         if self._counts_returns and delivery.losses:
             returns = await _persistently(lambda: Returns(parts.redis).so_far(delivery.id))
             delivery = msgspec.structs.replace(delivery, losses=max(0, delivery.losses - returns))
@@ -410,6 +418,8 @@ class Runtime:
                 result = await parts.engine.execute(operation)
         except PoolClosedError as error:
             raise ReleasedError(error.message) from error
+        except ImportDiedError as error:
+            result = failure(operation, Outcome.REPL_DIED, error.message)
         except ReplStartError as error:
             # This worker's trouble: no REPL has seen the operation, which is therefore not counted among its deaths.
             logger.warning("operation %s is handed back: %s", delivery.id, error)
@@ -422,29 +432,34 @@ class Runtime:
         queued = max(0.0, taken_at - delivery.call.enqueued_at) if delivery.call is not None else 0.0
         timing = msgspec.structs.replace(result.timing, queued_seconds=queued)
         result = msgspec.structs.replace(result, timing=timing)
-        if result.outcome is not Outcome.REPL_DIED:
+        if (death := _death(result)) is None:
             return await self._answer(parts, result, delivery, lease, ran=True)
         self._bounces.died_here(delivery.id)
         deaths = await _persistently(lambda: parts.deaths.add(delivery.id))
         if not too_many_deaths(deaths, self._redelivery):
-            logger.warning("operation %s: its REPL died (%d.): %s", delivery.id, deaths, result.reason)
+            logger.warning("operation %s: its REPL died (%d.): %s", delivery.id, deaths, death)
             self.tally.bounced += 1
-            raise ElsewhereError(result.reason)
+            raise ElsewhereError(death)
         delivery = msgspec.structs.replace(delivery, deaths=deaths - 1)
+        result = msgspec.structs.replace(failure(operation, Outcome.REPL_DIED, death), timing=timing)
         return await self._give_up(parts, result, operation, delivery, lease)
 
     async def _give_up(
         self, parts: _Parts, result: AnyResult, operation: AnyOperation, delivery: Delivery, lease: Lease | None
     ) -> AnyResult:
-        logger.error("operation %s is put among the dead letters: %s", delivery.id, result.reason)
-        arguments = msgspec.to_builtins(operation)
-        del arguments["kind"]
+        await self._bury(parts, result.reason, delivery, operation.label, _arguments(operation))
+        return await self._answer(parts, result, delivery, lease, ran=False)
+
+    async def _bury(
+        self, parts: _Parts, reason: str, delivery: Delivery, label: str, arguments: dict[str, Any]
+    ) -> None:
+        logger.error("operation %s is put among the dead letters: %s", delivery.id, reason)
         letter = DeadLetter(
             id=delivery.id,
-            at=time.time(),
-            reason=result.reason,
+            at=self.now(),
+            reason=reason,
             kind=delivery.kind,
-            label=operation.label,
+            label=label,
             arguments=arguments,
             worker=delivery.worker,
         )
@@ -457,7 +472,16 @@ class Runtime:
 
         await _persistently(bury_it)
         self.tally.dead_letters += 1
-        return await self._answer(parts, result, delivery, lease, ran=False)
+
+    async def _refuse(self, parts: _Parts, work: Work, delivery: Delivery, lease: Lease | None) -> AnyResult:
+        """Answer what was not understood, or keep it among the dead letters when it says not to whom."""
+        result = RESULTS[delivery.kind](outcome=Outcome.INVALID_REQUEST, reason=delivery.flaw)
+        if delivery.call is not None:
+            return await self._answer(parts, result, delivery, lease, ran=False)
+        await self._bury(
+            parts, result.reason, delivery, delivery.label, {} if isinstance(work, Result) else _arguments(work)
+        )
+        return result
 
     async def _answer(
         self, parts: _Parts, result: AnyResult, delivery: Delivery, lease: Lease | None, *, ran: bool
@@ -470,6 +494,23 @@ class Runtime:
             if await parts.replies.send(delivery.call, reply, with_it) and with_it is not None:
                 with_it.ended()
         return result
+
+
+def _arguments(operation: AnyOperation) -> dict[str, Any]:
+    arguments: dict[str, Any] = msgspec.to_builtins(operation)
+    del arguments["kind"]
+    return arguments
+
+
+def _death(result: AnyResult) -> str | None:
+    """Why the REPL died, where that is all that came of the operation.
+
+    A tactic that ends its REPL spoils nothing for those beside it, and is not tried again; alone it is the operation.
+    """
+    if isinstance(result, RunTacticsResult) and result.tactics:
+        dead = [tactic for tactic in result.tactics if tactic.outcome is Outcome.REPL_DIED]
+        return dead[0].reason if len(dead) == len(result.tactics) else None
+    return result.reason if result.outcome is Outcome.REPL_DIED else None
 
 
 def _batch_key(delivery: Delivery) -> str | None:

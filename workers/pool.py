@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, Self, TypeVar
 
 from producer.errors import (
     HeaderError,
+    ImportDiedError,
     InvalidInputError,
     LeanFleetError,
     PoolClosedError,
@@ -360,6 +361,7 @@ class AsyncLeanREPLPool:
             HeaderError: Lean cannot import the header.
             InvalidInputError: no REPL can be asked to.
             ReplStartError: REPLs with this header have failed to start for `start_patience_seconds`.
+            ImportDiedError: they have, and ended while they imported it.
             PoolClosedError: the pool is not open.
 
         When the body ends, the REPL goes back at once. If a request was cancelled, its reply is waited for in the
@@ -682,10 +684,9 @@ class AsyncLeanREPLPool:
                 continue
             if now - waiter.since < self.settings.start_patience_seconds:
                 continue
+            kind = ImportDiedError if isinstance(failed.error, ImportDiedError) else ReplStartError
             waiter.future.set_exception(
-                ReplStartError(
-                    f"{failed.count} starts of a REPL failed in a row, the last because {failed.error.message}"
-                )
+                kind(f"{failed.count} starts of a REPL failed in a row, the last because {failed.error.message}")
             )
 
     def _wake_at(self, now: float, waiters: list[_Waiter]) -> None:
@@ -857,7 +858,14 @@ class AsyncLeanREPLPool:
         request = self._adapter.import_header(header)
         if request is None:
             return None
-        response = await process.send(request, timeout_seconds=self.settings.start_timeout_seconds)
+        try:
+            response = await process.send(request, timeout_seconds=self.settings.start_timeout_seconds)
+        except PoolClosedError:
+            raise
+        except ReplError as error:
+            if header == _normal(self.settings.header):
+                raise  # what all operations here rely on: this machine's trouble, and no operation's
+            raise ImportDiedError(f"its imports ended it: {error.message}") from error
         if isinstance(response, ErrorResponse):
             raise HeaderError(response.message)
         if response.errors:

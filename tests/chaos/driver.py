@@ -4,6 +4,7 @@ came of it.
 
 import asyncio
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import psutil
 import redis
@@ -64,6 +66,7 @@ class Trial:
     machines: int = 2
     window: int = 400
     longest_seconds: float = 6.0
+    timeout_seconds: float = 60.0  # an operation's own limit, for which a producer waits before it sends again
     deadline_seconds: float = 120.0
     lease_seconds: float = 2.0
     # So long that no producer makes good what the broker lost. Where it is not persistent, that is all there is.
@@ -151,6 +154,8 @@ class Chaos:
     async def _servers(self) -> AsyncIterator[None]:
         with self._exits, self._valkey, self._rabbitmq or nullcontext(), self._store or nullcontext():
             self._exits.callback(self._kill_all)
+            if self._store is not None:  # clients find their credentials there, and nowhere else
+                self._exits.enter_context(patch.dict(os.environ, self._store.environ))
             async with self._proxies[0], self._proxies[1], self._store_proxy:
                 yield
 
@@ -172,7 +177,10 @@ class Chaos:
     # The load
 
     async def _ask(self, fleet: Client) -> None:
-        source = enumerate(questions(self._trial.seed, longest_seconds=self._trial.longest_seconds))
+        trial = self._trial
+        source = enumerate(
+            questions(trial.seed, longest_seconds=trial.longest_seconds, timeout_seconds=trial.timeout_seconds)
+        )
 
         async def lane() -> None:
             while self._asked < self._trial.operations or (self._trial.all_faults and not self._all_begun.is_set()):

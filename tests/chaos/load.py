@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics
 from producer.outcome import Outcome
 from producer.result import AnyResult, ExportStateResult, ImportStateResult, RunCodeResult, RunTacticsResult
@@ -25,9 +27,13 @@ class Question:
     answer: Answer
 
 
-def questions(seed: int, *, longest_seconds: float) -> Iterator[Question]:
+def questions(seed: int, *, longest_seconds: float, timeout_seconds: float) -> Iterator[Question]:
     """Without end. Mostly of milliseconds, some of seconds, few as long as may be; some fail, a few kill their REPL."""
-    chance = random.Random(seed)
+    for question in _questions(random.Random(seed), longest_seconds):
+        yield Question(msgspec.structs.replace(question.operation, timeout_seconds=timeout_seconds), question.answer)
+
+
+def _questions(chance: random.Random, longest_seconds: float) -> Iterator[Question]:
     for number in itertools.count():
         draw = chance.random()
         if draw < 0.78:

@@ -1,7 +1,7 @@
 """A queue of its own for each test, and worker machines on it that can be killed."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,11 +40,15 @@ def start_machine(settings: Settings, tmp_path: Path) -> Iterator[StartMachine]:
     with ExitStack() as stack:
         count = iter(range(100))
 
-        def start(*, wait: bool = True, events: bool = False, **overrides: str) -> Machine:
-            environ = worker_environ(
+        def start(
+            *, wait: bool = True, events: bool = False, environ: Mapping[str, str] | None = None, **overrides: str
+        ) -> Machine:
+            ours = worker_environ(
                 settings.broker_url, settings.queue, **{"RESULT_URL": settings.result_url, **overrides}
             )
-            machine = Machine(f"machine{next(count)}", directory=tmp_path, environ=environ, events=events)
+            machine = Machine(
+                f"machine{next(count)}", directory=tmp_path, environ={**ours, **(environ or {})}, events=events
+            )
             stack.callback(machine.kill)
             machine.start()
             if wait:

@@ -1,7 +1,7 @@
 """Any order of the protocol's steps, with workers that die and servers that restart, on the real scripts."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import hypothesis.strategies as st
@@ -104,9 +104,12 @@ class Leases(RuleBasedStateMachine):
     @rule(worker=WORKERS)
     def take(self, worker: int) -> None:
         """The second half: of what was popped last, which others may have been given meanwhile."""
+        self._take(worker, lambda: self.client.lmove(self.keys.queue, self._taken(worker), "RIGHT", "LEFT"))
+
+    def _take(self, worker: int, pop: Callable[[], object]) -> None:
         keys = self.keys
         self.client.eval(scripts.REGISTER, 1, keys.consumers, self._taken(worker))
-        raw = self.client.lmove(keys.queue, self._taken(worker), "RIGHT", "LEFT")
+        raw = pop()
         if raw is None:
             return
         tag = "" if raw == b"" else next(tag for tag, message in self.published.items() if message == raw)
@@ -164,6 +167,24 @@ class Leases(RuleBasedStateMachine):
     def sweep_after_a_silence(self) -> None:
         """Everybody's lease has ended; those who were only slow go on believing in theirs."""
         self._sweep(ENDED_MS)
+
+    @rule(worker=WORKERS)
+    def come_forward_on_a_full_server(self, worker: int) -> None:
+        """It refuses what may need memory: new messages, and BLMOVE. What empties it goes on."""
+        keys = self.keys
+        self.client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(redis.exceptions.OutOfMemoryError):
+                self.client.lpush(keys.queue, b"one more")
+            with pytest.raises(redis.exceptions.OutOfMemoryError):
+                self.client.lmove(keys.queue, self._taken(worker), "RIGHT", "LEFT")
+            self.renew(worker)
+            self._take(worker, lambda: self.client.eval(scripts.POP, 3, keys.queue, self._taken(worker), keys.leases))
+            for tag in list(self.beliefs[worker]):
+                del self.beliefs[worker][tag]
+                self._acknowledge(tag)
+        finally:
+            self.client.config_set("maxmemory", 0)
 
     @rule(worker=WORKERS)
     def die(self, worker: int) -> None:

@@ -1,11 +1,14 @@
 """Our channel of kombu's, on a real server: what only the two together can get wrong."""
 
+import asyncio
 import contextlib
 import socket
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import kombu
 import pytest
@@ -16,6 +19,7 @@ from producer.operation import RunCode
 from producer.settings import Settings
 from tasks.redelivery.connection import LeaseConnection
 from tasks.redelivery.keys import QueueKeys
+from tests.chaos.proxy import Proxy
 
 
 class Taker:
@@ -42,13 +46,16 @@ def taker(settings: Settings) -> Iterator[Taker]:
         yield Taker(connection, settings.queue)
 
 
+def push(broker: redis.Redis, queue: str) -> None:
+    header = CallHeader(reply_to="me", enqueued_at=time.time())
+    message = task_message(str(uuid.uuid4()), RunCode(code="x"), header, sent_by="test")
+    broker.lpush(queue, redis_envelope(message, queue))
+
+
 def test_what_is_taken_again_while_it_is_handed_back_is_held_like_any_other(
     taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings
 ) -> None:
-    message = task_message(
-        str(uuid.uuid4()), RunCode(code="x"), CallHeader(reply_to="me", enqueued_at=time.time()), sent_by="test"
-    )
-    broker.lpush(settings.queue, redis_envelope(message, settings.queue))
+    push(broker, settings.queue)
     taker.take(1)
     hand_back = taker.channel._hand_back
 
@@ -64,3 +71,33 @@ def test_what_is_taken_again_while_it_is_handed_back_is_held_like_any_other(
     assert set(taker.channel.leased_tags) == {tag}
     taker.messages[1].ack()
     assert not broker.exists(keys.leased, keys.leases, keys.losses, keys.queue)
+
+
+async def test_what_could_not_be_acknowledged_is_held_and_acknowledged_later(
+    broker: redis.Redis, keys: QueueKeys, settings: Settings
+) -> None:
+    """Also where the broker was away for so long that the connection is another one by then."""
+    push(broker, settings.queue)
+    # The proxy runs on this loop, and kombu waits in its own threads.
+    async with Proxy(urlsplit(settings.broker_url).port or 0) as proxy, AsyncExitStack() as stack:
+
+        async def open_taker() -> Taker:
+            connection = LeaseConnection(f"redis://127.0.0.1:{proxy.port}/0")
+            stack.push_async_callback(asyncio.to_thread, connection.release)
+            return await asyncio.to_thread(Taker, connection, settings.queue)
+
+        taker = await open_taker()
+        await asyncio.to_thread(taker.take, 1)
+        await proxy.cut()
+        await asyncio.to_thread(taker.messages[0].ack)
+        tag = taker.messages[0].delivery_tag
+        assert taker.channel.owed == {tag}
+        assert set(taker.channel.leased_tags) == {tag}  # its lease is renewed, and nobody runs it again
+        await proxy.mend()
+        successor = await open_taker()
+        successor.channel.take_over(taker.channel)
+        assert set(successor.channel.leased_tags) == {tag}
+        await asyncio.to_thread(successor.channel.pay)
+        assert not successor.channel.owed
+        assert not successor.channel.leased_tags
+        assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
