@@ -529,7 +529,7 @@ class AsyncLeanREPLPool:
             id=self._next_id(), header=header, prefer=prefer, future=asyncio.get_running_loop().create_future()
         )
         self._waiters[waiter.id] = waiter
-        if self._matters(waiter):
+        if self._matters(waiter) and not self._has_only_to_wait(header):
             self._rebalance()
         try:
             return await waiter.future
@@ -672,6 +672,15 @@ class AsyncLeanREPLPool:
         """Whether a waiter who has just come can change what is to be done; see `_first_waiters`."""
         alike = (w for w in self._waiters.values() if w.header == new.header and not w.future.done())
         return sum(1 for _ in alike) <= self.size
+
+    def _has_only_to_wait(self, header: str) -> bool:
+        """Whether nothing is to be done for who has just come, since a REPL with its header is at hand.
+
+        As many as may are working then, none is to be started or ended, and the next that comes back makes a plan.
+        """
+        if self._busy < self.size or len(self._members) != self.size + self.settings.spares:
+            return False
+        return any(m.status is Status.IDLE and m.due is None and m.header == header for m in self._members.values())
 
     def _give_up(self, now: float) -> None:
         """Answer those who have waited long enough for a REPL that does not come up."""
