@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from producer.settings import Settings
 from producer.state import BlobRef, CommandStep, PrefixRef, SorryStep, StateRef, TacticStep
 from producer.store import open_store
 from producer.store.store import RECIPES, blob_name
+from tasks.stack.seaweed import Seaweed
+from tests.waiting import wait_until
 from workers.commands.states import parse_age
 from workers.states.blobs import export_name
 from workers.states.signing import Signer
@@ -145,6 +148,25 @@ async def test_old_blobs_go_and_recipes_stay(settings: Settings, store_folder: P
     assert "2 objects" in states(settings, "gc", "--older-than", "30d").stdout
     assert files(store_folder) == {"recipes"}
     assert "1 objects" in states(settings, "gc", "--older-than", "30d", "--recipes").stdout
+
+
+async def test_a_bucket_is_counted_verified_and_emptied(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**s3.environ, "AWS_ENDPOINT_URL": s3.endpoint_url}.items():
+        monkeypatch.setenv(name, value)
+    bucket = Settings(store_url=f"s3://{s3.bucket}/{uuid.uuid4().hex}", store_endpoint_url=s3.endpoint_url)
+    sha256, _ = await fill(bucket)
+    assert "3 objects" in states(bucket, "show").stdout
+    assert "3 objects checked, 0 damaged" in states(bucket, "verify").stdout
+    async with open_store(bucket) as store:
+        await store.put_named(blob_name(sha256), b"a pickl3")
+    damaged = states(bucket, "verify", "--delete")
+    assert "1 deleted" in damaged.stdout
+    assert blob_name(sha256) in damaged.stdout
+    assert "0 objects" in states(bucket, "gc", "--older-than", "1h").stdout
+    wait_until(lambda: "1 objects" in states(bucket, "gc", "--older-than", "1s", "--dry-run").stdout, "it is old", 30)
+    assert "1 objects" in states(bucket, "gc", "--older-than", "1s").stdout
+    async with open_store(bucket) as store:
+        assert [info.name.partition("/")[0] async for info in store.list()] == ["recipes"]
 
 
 def test_without_a_store_it_says_what_to_set() -> None:
