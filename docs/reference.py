@@ -150,6 +150,8 @@ def documentation(thing: Any) -> str:
     return re.sub(r"^    (\w[\w, ]*): ", r"- `\1`: ", text, flags=re.MULTILINE).replace("\n        ", "\n  ")
 
 
+# Whose methods are what is called; of values, fields and construction are what must be told.
+_VERBS = ("Client", "SyncClient", "Batches")
 _WORDS = {"Args": "Arguments:", "Raises": "Raises:", "Returns": "Returns:"}
 
 
@@ -284,7 +286,7 @@ def facts(name: str) -> Iterator[str]:
     for field, kind, default in struct_fields(thing):
         shown = f"`{default}`" if default else ""
         yield f"| `{field}` | `{kind.replace('|', chr(92) + '|')}` | {shown} |"
-    for each in [] if issubclass(thing, enum.Enum) else methods(thing):
+    for each in methods(thing) if name in _VERBS else ():
         yield method(thing, each).partition("\n\n")[0].partition(": ")[0]
     if issubclass(thing, enum.Enum):
         yield from (f"`{each.value}`" for each in thing)

@@ -672,7 +672,13 @@ class Client:
             call.left_at = 0.0
         if due:
             self._counters.resent += len(due)
-            _logger.warning("sending %d unanswered calls again; the oldest is %s", len(due), due[0].id)
+            oldest_id = due[0].id
+            _logger.warning(
+                "sending %d unanswered calls again; the oldest is %s",
+                len(due),
+                oldest_id,
+                extra={"call_id": oldest_id},
+            )
             self._outboxes[priority].put_all(due)
 
 

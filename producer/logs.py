@@ -35,12 +35,18 @@ class Scope(msgspec.Struct, kw_only=True):
     call_id: str = ""
     operation: AnyOperation | None = None
     batch: BatchPlace | None = None
+    batch_id: str = ""  # where it is about the whole of it
     worker: str = ""
     trace_id: str = ""
 
     def ids(self) -> dict[str, Any]:
         """Those that are known, by name."""
-        found: dict[str, Any] = {"call_id": self.call_id, "worker": self.worker, "trace_id": self.trace_id}
+        found: dict[str, Any] = {
+            "call_id": self.call_id,
+            "batch_id": self.batch_id,
+            "worker": self.worker,
+            "trace_id": self.trace_id,
+        }
         if self.operation is not None:
             found["operation"] = self.operation.kind
             try:

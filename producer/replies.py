@@ -108,12 +108,13 @@ class RedisReplies:
         try:
             reply = decode_reply(data)
         except WireError as error:
-            _logger.error("dropped a reply: %s", error)  # noqa: TRY400 - its traceback says nothing more
             try:
                 call_id = msgspec.json.decode(data, type=_Addressee).call_id
             except msgspec.DecodeError:
-                return
-            self._on_unreadable(call_id, error)
+                call_id = ""
+            _logger.error("dropped a reply: %s", error, extra={"call_id": call_id})  # noqa: TRY400 - says all there is
+            if call_id:
+                self._on_unreadable(call_id, error)
         else:
             self._on_reply(reply)
 

@@ -37,6 +37,7 @@ from producer.errors import BatchError, BrokerUnavailableError, InvalidInputErro
 from producer.files import Text
 from producer.keys import producer_id
 from producer.lane import Lane, Priority, as_priority
+from producer.logs import Scope, within
 from producer.settings import Settings
 from producer.tasklets import stop, together
 
@@ -314,7 +315,8 @@ class Batches:
             answered=answered,
             patience=self.settings.connect_attempts,
         )
-        await publication.run(on_progress)
+        with within(Scope(batch_id=known.manifest.id)):
+            await publication.run(on_progress)
 
     # -- ask ---------------------------------------------------------------------------------------------------------
 
@@ -350,7 +352,8 @@ class Batches:
                         continue
                     await self._resend_lost(known, last, vigil)
                 except (BrokerUnavailableError, StoreUnavailableError) as error:
-                    await outage.wait(error)
+                    with within(Scope(batch_id=known.manifest.id)):
+                        await outage.wait(error)
                     continue
                 outage.over()
                 has_run = has_run or last.state is State.RUNNING

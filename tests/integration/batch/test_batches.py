@@ -299,6 +299,22 @@ async def test_a_store_that_takes_nothing_costs_no_answer(
         assert server.keys("leanfleet:batch:*") == []
 
 
+async def test_a_rerun_that_the_store_does_not_take_enqueues_nothing(
+    folder_settings: Settings, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Batches(folder_settings) as batches:
+        batch_id = (await batches.submit(texts(4, ("died",)))).id
+        with worker(folder_settings):
+            await finished(batches, batch_id)
+        with monkeypatch.context() as patch:
+            read_only(patch)
+            with pytest.raises(StoreError):
+                await batches.rerun(batch_id)
+        assert server.llen(folder_settings.queue) == 0
+        assert len((await batches.status(batch_id)).attempts) == 1
+        assert await batches.rerun(batch_id) == 4
+
+
 def read_only(patch: pytest.MonkeyPatch) -> None:
     """Root may write everywhere, so that permissions show nothing to tests in a container."""
     from producer.errors import StoreUnavailableError  # noqa: PLC0415
@@ -337,8 +353,9 @@ async def test_of_two_reruns_at_once_one_runs(settings: Settings, batches: Batch
 
 async def test_what_cannot_be_done_is_said(batches: Batches, settings: Settings) -> None:
     for name in ("abcdef", "no id at all", "../x", ""):
-        with pytest.raises(BatchError, match="there is no batch"):
-            await batches.status(name)
+        for ask in (batches.status, batches.results, batches.rerun, batches.cancel):
+            with pytest.raises(BatchError, match="there is no batch"):
+                await ask(name)
     with pytest.raises(InvalidInputError, match="no proof to submit"):
         await batches.submit([])
     with pytest.raises(InvalidInputError, match="id 'p0' was used before"):
