@@ -21,6 +21,7 @@ from workers.telemetry import WorkerReport, read_reports
 SAMPLES = 8  # places of a long queue that are looked at
 NEIGHBOURS = 8  # messages at each of them
 CONNECT_SECONDS = 5.0
+NOT_FOUND = 404  # AMQP's
 
 # KEYS queue, leases, interactive ring, bulk ring; ARGV samples, neighbours. Returns the queue's length, how many
 # deliveries are leased, how many wait at the interactive level, how many producers wait, and for messages at even
@@ -177,7 +178,10 @@ class AmqpQueue:
                 try:
                     channel: Any = connection.default_channel
                     return int(channel.queue_declare(self._queue, passive=True).message_count)
-                except connection.channel_errors:
+                except connection.channel_errors as error:
+                    # A login that is refused is among them; it must not pass for a queue that is empty.
+                    if getattr(error, "code", None) != NOT_FOUND:
+                        raise
                     return 0  # nobody has published or listened yet
         except Exception as error:
             # kombu passes through whatever its transports raise; a loop that runs for months must outlive each of them.
