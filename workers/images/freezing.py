@@ -48,7 +48,7 @@ async def freeze(
         fenced: how it was started, if behind a fence.
         timeout_seconds: then CRIU is killed, and the process with it, which it may have left stopped.
 
-    Cancelling waits for CRIU's end. Whatever fails leaves no file behind.
+    Cancelling waits for CRIU's end. Whatever fails leaves no file behind. When CRIU is killed, so is the process.
 
     Raises:
         ImageError: the process cannot be dumped, it has died, or the disk is full.
@@ -94,6 +94,8 @@ async def _freeze(
         done = await run(
             _command(process, leader, criu, folder, warm.owner), guard=guard, timeout_seconds=timeout_seconds
         )
+        if done.returncode < 0:  # it leaves code of its own in its target, which then dies, or goes on wrongly
+            process.kill("what was freezing it was killed")
         if done.returncode != 0:
             raise ImageError(f"criu could not freeze the REPL: {reason(folder / _LOG) or done.stderr}")  # noqa: TRY301
         return Image(folder=folder, warm=warm, mapped=mapped, written=stamps(written_files(folder)))

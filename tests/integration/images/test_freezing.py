@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from producer.errors import ReplDiedError, ReplTimeoutError
+from producer.errors import PoolClosedError, ReplDiedError, ReplTimeoutError
 from tests.integration.images.cold import LONG_SECONDS, Freezer, run, small_disk
 from tests.integration.pool.processes import exists, run_in_background, runs
 from tests.needs import need
@@ -147,6 +147,23 @@ async def test_a_target_that_dies_while_it_is_frozen_costs_an_error_and_no_file(
             remove(await freezing)  # it was faster
         await process.wait_closed()
         assert not list(freezer.folder.iterdir())
+
+
+@pytest.mark.parametrize("project", ["scripted"], indirect=True)
+async def test_a_process_whose_criu_was_killed_serves_no_more(freezer: Freezer) -> None:
+    """CRIU's code may still be in it."""
+    process = await freezer.start("%allocate 20000000")
+    before = {*children(os.getpid())}
+    freezing = asyncio.create_task(freezer.freeze(process))
+    await until(lambda: {*children(os.getpid())} - before, "CRIU is at work")
+    for pid in {*children(os.getpid())} - before:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(ImageError):
+        await freezing
+    assert not list(freezer.folder.iterdir())
+    with pytest.raises(PoolClosedError, match="freezing it was killed"):
+        await process.send(Command(code=""), timeout_seconds=LONG_SECONDS)
+    await process.wait_closed()
 
 
 async def test_cancelled_freezing_leaves_the_process_as_it_was_and_no_file(freezer: Freezer) -> None:
