@@ -93,6 +93,14 @@ def namespaces(of: Iterable[int]) -> set[str]:
     return found - {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("pid", "mnt")}
 
 
+def run_as(pid: int) -> list[str]:
+    """The words of its command line, of programs their names."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        return [Path(word).name for word in words]
+    return []
+
+
 async def settled(pool: AsyncLeanREPLPool) -> None:
     await until(lambda: pool.snapshot().idle == pool.size + pool.settings.spares, "all REPLs are up")
 
@@ -166,6 +174,22 @@ async def test_freezing_that_fails_does_not_keep_a_repl_from_working(
                 await say(repl, "")
     finally:
         stock.folder.with_name("away").rename(stock.folder)
+
+
+async def test_a_pool_whose_criu_was_killed_starts_another_repl(stock: ImageStock) -> None:
+    def dumping() -> list[int]:
+        below = with_descendants([os.getpid()])
+        return [pid for pid in below if "criu" in run_as(pid) and "dump" in run_as(pid)]
+
+    async with opened(stock) as pool:
+        await until(dumping, "the first REPL is being frozen")
+        for pid in dumping():
+            os.kill(pid, signal.SIGKILL)
+        await settled(pool)
+        assert stock.counts.freeze_failures == 1
+        assert pool.snapshot().start_failures == 1
+        async with pool.lease(HEADER) as repl:
+            await say(repl, "")
 
 
 async def test_a_branch_goes_on_from_where_the_original_is(stock: ImageStock) -> None:
