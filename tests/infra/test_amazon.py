@@ -25,6 +25,8 @@ from tests.infra.conftest import REGION
 from tests.infra.terraform import Terraform, resources
 from tests.metadata import metadata_service
 from tests.needs import need
+from workers.scaling.cloudwatch import CloudWatch
+from workers.scaling.metrics import Metrics
 from workers.scaling.policy import PolicySettings
 from workers.scaling.providers.aws import AwsProvider
 from workers.scaling.settings import AutoscaleSettings
@@ -43,7 +45,7 @@ TARGETS = [
         "controller",
         "monitoring.aws_cloudwatch_log_group.this",
         "monitoring.aws_cloudwatch_metric_alarm.controller",
-        "monitoring.aws_cloudwatch_metric_alarm.controller_failures",
+        "monitoring.aws_cloudwatch_metric_alarm.fleet",
     )
 ]
 # Amazon accepts these for all resources alone: they know no others.
@@ -56,6 +58,7 @@ class Fleet:
 
     state: dict[str, Any]
     environment: dict[str, str]
+    prometheus: str  # a security group of somebody else's
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [each for each in resources(self.state["values"]["root_module"]) if each["type"] == kind]
@@ -95,9 +98,12 @@ def variables(text: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def fleet(terraform: Terraform, amazon: dict[str, str]) -> Iterator[Fleet]:
-    terraform.must(EXAMPLE, "apply", "-auto-approve", "-no-color", *SETTINGS, *TARGETS)
-    yield Fleet(state=terraform.show(EXAMPLE), environment=amazon)
-    terraform.must(EXAMPLE, "destroy", "-auto-approve", "-no-color", *SETTINGS)
+    ec2 = Fleet(state={}, environment=amazon, prometheus="").client("ec2")
+    prometheus = ec2.create_security_group(GroupName="prometheus", Description="of somebody else's")["GroupId"]
+    settings = (*SETTINGS, "-var", f'metrics_security_group_ids=["{prometheus}"]')
+    terraform.must(EXAMPLE, "apply", "-auto-approve", "-no-color", *settings, *TARGETS)
+    yield Fleet(state=terraform.show(EXAMPLE), environment=amazon, prometheus=prometheus)
+    terraform.must(EXAMPLE, "destroy", "-auto-approve", "-no-color", *settings)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +119,10 @@ def test_no_right_is_a_wildcard(fleet: Fleet, machines: str) -> None:
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in statement["Action"]), statement
         if set(statement["Action"]) == READS_OF_ALL:
+            continue
+        if statement["Action"] == ["cloudwatch:PutMetricData"]:
+            # Amazon knows no resources here, too: its namespace confines it.
+            assert statement["Condition"]["StringEquals"]["cloudwatch:namespace"].startswith("LeanFleet/")
             continue
         assert statement["Resource"], statement
         for resource in statement["Resource"]:
@@ -211,6 +221,36 @@ def test_machines_have_no_way_to_the_internet(fleet: Fleet) -> None:
     assert not any(rule["values"].get("cidr_ipv4") == "0.0.0.0/0" for rule in rules)
 
 
+def test_only_a_prometheus_that_was_named_can_scrape(fleet: Fleet) -> None:
+    rules = [each["values"] for each in fleet.of("aws_vpc_security_group_ingress_rule") if "metrics" in each["address"]]
+    assert {rule["referenced_security_group_id"] for rule in rules} == {fleet.prometheus}
+    assert {(rule["from_port"], rule["to_port"]) for rule in rules} == {(9108, 9108), (9109, 9112)}
+
+
+async def test_alarms_get_what_the_controller_tells(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the names that both were given: an alarm without data would be silent for ever."""
+    (tmp_path / "leanfleet.toml").write_text(fleet.files("module.controller")["/etc/leanfleet/leanfleet.toml"])
+    settings = load_section("autoscale", AutoscaleSettings, environ={}, directory=tmp_path).aws
+    for name, value in fleet.environment.items():
+        monkeypatch.setenv(name, value)
+    cloudwatch = CloudWatch(
+        msgspec.structs.replace(settings, endpoint_url=fleet.environment["AWS_ENDPOINT_URL"]),
+        Metrics(),
+        Settings().queue,
+    )
+    await cloudwatch.tell()
+    await cloudwatch.close()
+    listed = fleet.client("cloudwatch").list_metrics()["Metrics"]
+    told = {(each["Namespace"], each["MetricName"], str(each["Dimensions"])) for each in listed}
+    alarms = [each["values"] for each in fleet.of("aws_cloudwatch_metric_alarm") if "fleet[" in each["address"]]
+    assert len(alarms) == 3
+    for alarm in alarms:
+        dimensions = str([{"Name": name, "Value": value} for name, value in alarm["dimensions"].items()])
+        assert (alarm["namespace"], alarm["metric_name"], dimensions) in told
+
+
 async def test_the_controller_can_work_with_what_it_is_told(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +282,7 @@ def test_workers_understand_what_they_are_told(fleet: Fleet) -> None:
     settings = load_section("", Settings, environ=environ)
     assert settings.store_url == "s3://leanfleet-states/states"
     assert load_section("machine", MachineSettings, environ=environ).provider == "aws"
-    assert load_section("worker", WorkerSettings, environ=environ) == WorkerSettings()
+    assert load_section("worker", WorkerSettings, environ=environ) == WorkerSettings(metrics_address="0.0.0.0")  # noqa: S104
     grace = load_section("redelivery", RedeliverySettings, environ=environ).grace_seconds
     unit = files["/etc/systemd/system/leanfleet.service"]
     [stop] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("TimeoutStopSec=")]

@@ -44,6 +44,8 @@ module "monitoring" {
   alarm_actions    = var.alarm_actions
   broker_nodes     = module.broker.nodes
   controller_group = module.controller.group_name
+
+  metrics_namespace = module.controller.metrics_namespace
 }
 
 module "workers" {
@@ -63,6 +65,8 @@ module "workers" {
   broker_url_secret_arn = module.broker.url_secret_arn
   store                 = module.bucket
   log_group             = module.monitoring.log_groups["workers"]
+
+  metrics_security_group_ids = var.metrics_security_group_ids
 }
 
 module "controller" {
@@ -77,6 +81,8 @@ module "controller" {
   security_group_ids    = [module.broker.clients_security_group_id]
   broker_url_secret_arn = module.broker.url_secret_arn
   log_group             = module.monitoring.log_groups["controller"]
+
+  metrics_security_group_ids = var.metrics_security_group_ids
 
   offers = {
     for name, offer in var.offers : name => {

@@ -95,3 +95,9 @@ variable "force_destroy" {
   type        = bool
   default     = false
 }
+
+variable "metrics_security_group_ids" {
+  description = "Security groups of a Prometheus, which may then scrape the machines. Without any, metrics stay on them."
+  type        = list(string)
+  default     = []
+}

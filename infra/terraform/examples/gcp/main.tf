@@ -50,6 +50,7 @@ module "controller" {
   region        = var.region
   project       = var.project
   policy        = var.policy
+  environment   = var.controller_environment
   image         = var.image
   subnetwork_id = module.network.subnetwork_id
   broker        = module.broker

@@ -76,3 +76,9 @@ variable "notification_channels" {
   type        = list(string)
   default     = []
 }
+
+variable "controller_environment" {
+  description = "More LEANFLEET_… variables of the controller that are no secrets."
+  type        = map(string)
+  default     = {}
+}

@@ -2,9 +2,11 @@
 # leads.
 
 locals {
+  metrics_namespace = "LeanFleet/${var.name}"
   settings_file = join("\n", concat(
     ["[autoscale]", "provider = \"aws\"", "assumed_boot_seconds = ${var.assumed_boot_seconds}", ""],
-    ["[autoscale.aws]", "region = ${jsonencode(data.aws_region.current.name)}", ""],
+    ["[autoscale.aws]", "region = ${jsonencode(data.aws_region.current.name)}"],
+    ["metrics_namespace = ${jsonencode(local.metrics_namespace)}", ""],
     ["[autoscale.aws.groups]"],
     [for name, offer in var.offers : "${jsonencode(name)} = ${jsonencode(offer.group.name)}"],
     [""],
@@ -36,11 +38,16 @@ module "machine" {
   https_cidr_blocks  = var.https_cidr_blocks
   disk_gib           = 16
   stop_seconds       = 30
-  environment        = var.environment
-  settings_file      = local.settings_file
-  secret_arns        = { LEANFLEET_BROKER_URL = var.broker_url_secret_arn }
-  kms_key_arn        = var.kms_key_arn
-  log_group          = var.log_group
+  environment = merge(var.environment, length(var.metrics_security_group_ids) == 0 ? {} : {
+    LEANFLEET_AUTOSCALE_METRICS_ADDRESS = "0.0.0.0"
+  })
+  settings_file = local.settings_file
+  secret_arns   = { LEANFLEET_BROKER_URL = var.broker_url_secret_arn }
+  kms_key_arn   = var.kms_key_arn
+  log_group     = var.log_group
+  metrics_ports = [9108, 9108]
+
+  metrics_security_group_ids = var.metrics_security_group_ids
 }
 
 resource "aws_iam_role_policy" "groups" {
@@ -66,6 +73,14 @@ resource "aws_iam_role_policy" "groups" {
         Effect   = "Allow"
         Action   = ["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities"]
         Resource = "*"
+      },
+      {
+        # Nor does this one; the namespace is what confines it.
+        Sid       = "TellOwnMetrics"
+        Effect    = "Allow"
+        Action    = ["cloudwatch:PutMetricData"]
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = local.metrics_namespace } }
       },
     ]
   })

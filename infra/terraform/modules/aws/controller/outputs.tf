@@ -12,3 +12,8 @@ output "user_data" {
   description = "What the machine is told when it starts. It holds no secrets."
   value       = module.machine.user_data
 }
+
+output "metrics_namespace" {
+  description = "Where the controller puts what alarms need, in CloudWatch."
+  value       = local.metrics_namespace
+}

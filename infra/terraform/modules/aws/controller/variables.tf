@@ -100,3 +100,9 @@ variable "log_group" {
   })
   default = null
 }
+
+variable "metrics_security_group_ids" {
+  description = "Security groups of a Prometheus, which may then scrape the machines. Without any, metrics stay on them."
+  type        = list(string)
+  default     = []
+}

@@ -18,6 +18,8 @@ locals {
     stop_seconds = var.stop_seconds
   })
 
+  agent_ctl = "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl"
+
   agent = jsonencode({
     logs = {
       logs_collected = {
@@ -59,9 +61,9 @@ locals {
 
   commands = concat(
     [["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", "--no-block", "leanfleet.service"]],
+    # An image without the agent keeps its logs on the machine; no alarm depends on them.
     var.log_group == null ? [] : [[
-      "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl", "-a", "fetch-config", "-m", "ec2", "-s",
-      "-c", "file:/etc/leanfleet/cloudwatch-agent.json",
+      "sh", "-c", "[ ! -x ${local.agent_ctl} ] || ${local.agent_ctl} -a fetch-config -m ec2 -s -c file:/etc/leanfleet/cloudwatch-agent.json",
     ]],
   )
 
@@ -120,13 +122,23 @@ resource "aws_iam_instance_profile" "this" {
 
 resource "aws_security_group" "this" {
   name_prefix = "${var.name}-"
-  description = "Machines of ${var.name}: nothing comes in"
+  description = "Machines of ${var.name}: nothing comes in but a Prometheus, if there is one"
   vpc_id      = var.vpc_id
   tags        = { Name = var.name }
 
   lifecycle {
     create_before_destroy = true
   }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "metrics" {
+  count                        = length(var.metrics_security_group_ids)
+  security_group_id            = aws_security_group.this.id
+  description                  = "Prometheus"
+  referenced_security_group_id = var.metrics_security_group_ids[count.index]
+  ip_protocol                  = "tcp"
+  from_port                    = var.metrics_ports[0]
+  to_port                      = var.metrics_ports[1]
 }
 
 resource "aws_vpc_security_group_egress_rule" "https" {

@@ -132,3 +132,20 @@ variable "log_group" {
   })
   default = null
 }
+
+variable "metrics_security_group_ids" {
+  description = "Security groups of a Prometheus, which may then scrape the machines. Without any, metrics stay on them."
+  type        = list(string)
+  default     = []
+}
+
+variable "metrics_ports" {
+  description = "The first and the last port on which the command serves metrics."
+  type        = list(number)
+  default     = [9109, 9112]
+
+  validation {
+    condition     = length(var.metrics_ports) == 2
+    error_message = "metrics_ports must be two numbers: the first port and the last."
+  }
+}

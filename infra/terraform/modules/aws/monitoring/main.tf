@@ -69,31 +69,46 @@ resource "aws_cloudwatch_metric_alarm" "controller" {
   ok_actions          = var.alarm_actions
 }
 
-# What the controller says of a step that failed, and of machines that it cannot end.
-resource "aws_cloudwatch_log_metric_filter" "controller" {
-  name           = "${var.name}-controller-failures"
-  log_group_name = aws_cloudwatch_log_group.this["controller"].name
-  pattern        = "?\"this step failed\" ?\"cannot end\""
-
-  metric_transformation {
-    namespace     = "LeanFleet"
-    name          = "${var.name}-controller-failures"
-    value         = "1"
-    default_value = "0"
+# What the controller tells once a minute, whatever it does.
+locals {
+  fleet_alarms = {
+    controller-silent = {
+      metric      = "SecondsSinceLook"
+      statistic   = "Maximum"
+      threshold   = 300
+      missing     = "breaching" # it hangs, or cannot reach CloudWatch
+      description = "The controller has not reached the broker for minutes: machines stay as they are, and new work may wait."
+    }
+    controller-failing = {
+      metric      = "FailedSteps"
+      statistic   = "Sum"
+      threshold   = 5
+      missing     = "notBreaching"
+      description = "The controller has been failing for minutes: its log says why."
+    }
+    queue-old = {
+      metric      = "OldestOperationSeconds"
+      statistic   = "Maximum"
+      threshold   = var.queue_seconds
+      missing     = "notBreaching"
+      description = "Operations wait for longer than the fleet is sized for. See the runbook of a stuck queue."
+    }
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "controller_failures" {
-  alarm_name          = "${var.name}-controller-failing"
-  alarm_description   = "The controller has been failing for minutes: its log says why."
-  namespace           = "LeanFleet"
-  metric_name         = aws_cloudwatch_log_metric_filter.controller.metric_transformation[0].name
-  statistic           = "Sum"
+resource "aws_cloudwatch_metric_alarm" "fleet" {
+  for_each            = local.fleet_alarms
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = var.metrics_namespace
+  metric_name         = each.value.metric
+  dimensions          = { Queue = var.queue }
+  statistic           = each.value.statistic
   period              = 300
   evaluation_periods  = 2
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 5
-  treat_missing_data  = "notBreaching"
+  threshold           = each.value.threshold
+  treat_missing_data  = each.value.missing
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
 }

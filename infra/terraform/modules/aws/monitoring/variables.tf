@@ -56,3 +56,25 @@ variable "controller_group" {
   description = "The controller's group of one."
   type        = string
 }
+
+variable "metrics_namespace" {
+  description = "Where the controller puts its metrics in CloudWatch."
+  type        = string
+}
+
+variable "queue" {
+  description = "The queue that it watches."
+  type        = string
+  default     = "leanfleet"
+}
+
+variable "queue_seconds" {
+  description = "How long an operation may wait before somebody should look: more than the policy's clear_within_seconds."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.queue_seconds > 0
+    error_message = "queue_seconds must be positive."
+  }
+}

@@ -74,7 +74,7 @@ resource "aws_vpc_security_group_ingress_rule" "https" {
 }
 
 resource "aws_vpc_endpoint" "interface" {
-  for_each            = toset(["autoscaling", "logs", "secretsmanager"])
+  for_each            = toset(["autoscaling", "logs", "monitoring", "secretsmanager"])
   vpc_id              = aws_vpc.this.id
   service_name        = "com.amazonaws.${data.aws_region.current.name}.${each.key}"
   vpc_endpoint_type   = "Interface"

@@ -21,9 +21,15 @@ module "machine" {
   log_group             = var.log_group
   kms_key_arn           = var.store.kms_key_arn
 
+  # One worker a machine; the next ports are for one that starts before the last has let go of its own.
+  metrics_ports              = [9109, 9112]
+  metrics_security_group_ids = var.metrics_security_group_ids
+
   environment = merge(var.environment, {
     LEANFLEET_STORE_URL                = var.store.store_url
     LEANFLEET_REDELIVERY_GRACE_SECONDS = tostring(var.grace_seconds)
+    }, length(var.metrics_security_group_ids) == 0 ? {} : {
+    LEANFLEET_WORKER_METRICS_ADDRESS = "0.0.0.0"
   })
 
   secret_arns = {

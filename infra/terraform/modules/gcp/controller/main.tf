@@ -33,7 +33,7 @@ module "machine" {
   subnetwork_id         = var.subnetwork_id
   disk_gib              = 16
   stop_seconds          = 30
-  environment           = {}
+  environment           = var.environment
   settings_file         = local.settings_file
   broker_ca_certificate = var.broker.ca_certificate
   secret_ids            = { LEANFLEET_BROKER_URL = var.broker.url_secret_id }

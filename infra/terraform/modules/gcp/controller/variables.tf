@@ -71,3 +71,9 @@ variable "machine_type" {
   type        = string
   default     = "e2-small"
 }
+
+variable "environment" {
+  description = "More LEANFLEET_… variables that are no secrets, such as LEANFLEET_AUTOSCALE_METRICS_ADDRESS for a Prometheus."
+  type        = map(string)
+  default     = {}
+}
