@@ -156,6 +156,10 @@ def test_one_bad_line_is_named_and_nothing_is_enqueued_unless_it_is_skipped(batc
         (("submit", "/does/not/exist.jsonl"), {}, "no such file"),
         (("submit", "x.jsonl", "--columns", "nonsense"), {}, "FIELD=COLUMN"),
         (("rerun", "abcdef", "--memory", "much"), {}, "is no size"),
+        (("rm",), {}, "by their ids, or by an age"),
+        (("rm", "abcdef"), {}, "there is no batch 'abcdef'"),
+        (("rm", "--older-than", "30"), {}, "is no age: write 30d"),
+        (("rm", "--older-than", "-3d"), {}, "must be positive"),
     ],
 )
 def test_wrong_use_exits_with_two_and_a_word(
@@ -174,10 +178,23 @@ def test_a_running_batch_is_cancelled_and_not_run_again_before(batch: Batch, tmp
     half = batch("results", batch_id, "--json")
     assert (half.stdout, half.stderr) == ("", "9 of 9 proofs have no answer yet.\n")
     assert "still running" in batch("rerun", batch_id, exit_code=2).stderr
+    assert "is running: wait for it" in batch("rm", batch_id, exit_code=2).stderr
+    assert f"Batch {batch_id} is running, and stays." in batch("rm", "--older-than", "0s").stderr
     assert "0 of 9 proofs were answered" in batch("cancel", batch_id).stderr
     assert "is not running: it is cancelled" in batch("cancel", batch_id, exit_code=2).stderr
     assert "9 have no answer: `leanfleet batch rerun" in batch("status", batch_id).stdout
     assert "verdicts: 1 error, 5 not proved, 3 proved" in batch("rerun", batch_id, "--watch", exit_code=1).stdout
+
+
+def test_a_batch_is_deleted_when_it_is_old_enough(batch: Batch, tmp_path: Path) -> None:
+    batch_id = batch("submit", write(tmp_path / "texts.jsonl", *TEXTS)).stdout.strip()
+    batch("watch", batch_id, exit_code=1)
+    assert (batch("rm", "--older-than", "1d").stdout) == ""
+    told = batch("rm", batch_id, "--dry-run")
+    assert (told.stdout, "1 batches would be deleted" in told.stderr) == (f"{batch_id}\n", True)
+    assert batch_id in batch("list").stdout
+    assert batch("rm", "--older-than", "0s").stdout == f"{batch_id}\n"
+    assert batch_id not in batch("list").stdout
 
 
 def test_a_terminal_sees_a_bar(batch: Batch, tmp_path: Path) -> None:
