@@ -141,9 +141,9 @@ def load_section(
 def _read_file(environ: Mapping[str, str], directory: Path) -> dict[str, object]:
     named = environ.get(PREFIX + "CONFIG")
     path = Path(named) if named else directory / DEFAULT_FILE
-    if not named and not path.is_file():
-        return {}
     try:
+        if not named and not path.is_file():
+            return {}
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"cannot read the settings file {path}: {error}") from error
