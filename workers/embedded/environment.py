@@ -28,8 +28,12 @@ class Elaborated:
 
 
 def _header_key(imports: Object) -> tuple[object, ...]:
-    """What tells one header's imports (a borrowed `Array Import`) from another's."""
-    return tuple((*name_parts(field(item, 0)), *(scalar_byte(item, i) for i in range(3))) for item in array(imports))
+    """What tells one header's imports (a borrowed `Array Import`) from another's.
+
+    A module that is named again changes nothing: behind `import Init` is the environment of an empty header.
+    """
+    keys = ((*name_parts(field(item, 0)), *(scalar_byte(item, i) for i in range(3))) for item in array(imports))
+    return tuple(dict.fromkeys(keys))
 
 
 class Environments:

@@ -36,6 +36,18 @@ def test_an_environment_behind_another_header_comes_back(repl: Repl, tmp_path: P
         assert other.ask(cmd="def again : Nat := five", env=0) == {"env": 1}
 
 
+def test_a_pickle_is_small_also_where_the_usual_header_is_written_out(repl: Repl, tmp_path: Path) -> None:
+    """It holds what the session added, and neither the core nor a second copy of it."""
+    sizes = []
+    for name, header in (("implied", ""), ("written", "import Init\n"), ("twice", "import Init\nimport Init\n")):
+        path = pickled_environment(repl, tmp_path / name, f"{header}def five : Nat := 5")
+        sizes.append(path.stat().st_size)
+        with Repl() as other:
+            assert other.ask(unpickleEnvFrom=str(path)) == {"env": 0}
+            assert other.ask(cmd="example : five = 5 := rfl", env=0) == {"env": 1}
+    assert max(sizes) < 1_000_000
+
+
 def test_scopes_instances_and_simp_sets_come_back(repl: Repl, tmp_path: Path) -> None:
     code = (
         "namespace Here\nvariable (n : Nat)\nclass Pointed (α : Type) where\n  point : α\n"
