@@ -29,6 +29,7 @@ class LeanEngine:
         self._executor = executor
         self.execute = executor.execute
         self.stuck = executor.stuck
+        self.store_keepsakes = executor.store_keepsakes
 
     def __repr__(self) -> str:
         return repr(self._executor)

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 # Documented in docs/redelivery.md: what a worker's exit code means to whoever restarts it.
 EXIT_CANNOT_START = 2
 NOTICE_AGAIN_SECONDS = 5.0
+# An order to drain has no deadline; so long states may be stored meanwhile.
+KEEPSAKE_SECONDS = 60.0
 # A scrape that waits longer says that the loop does not answer, well within Prometheus' usual ten seconds.
 SAMPLE_SECONDS = 3.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -75,7 +77,11 @@ class Operations(bootsteps.StartStopStep):
             self._close()
             sys.exit(EXIT_CANNOT_START)
         set_current_runtime(self._runtime)
-        self._drain = Drain(pause=functools.partial(_pause, worker), release=self._runtime.release)
+        self._drain = Drain(
+            pause=functools.partial(_pause, worker),
+            release=self._runtime.release,
+            save=self._runtime.store_keepsakes,
+        )
         self._install_signals()
         logger.info("warm: %r", self._runtime)
 
@@ -84,6 +90,7 @@ class Operations(bootsteps.StartStopStep):
             if not self._drain.begun:
                 # Celery was told to stop by another way than a signal, by remote control say.
                 self._drain.begin("stop", self._redelivery.grace_seconds)
+            self._drain.wait_begun()
             self._runtime.wait_idle()
             self._drain.cancel()
         self._close()
@@ -116,6 +123,7 @@ class Operations(bootsteps.StartStopStep):
             """No deadline, unlike a notice: the machine stays until this worker holds nothing."""
             if not self._ordered_to_drain:
                 logger.warning("ordered to drain: no more work is taken, what runs is finished")
+                runtime.store_keepsakes(KEEPSAKE_SECONDS)
             self._ordered_to_drain = True
             if not _pause(worker):
                 # Only our own channel can stop taking and go on acknowledging; others end within the grace instead.
@@ -132,7 +140,7 @@ class Operations(bootsteps.StartStopStep):
             metrics_url=self._metrics.url if self._metrics is not None else "",
             started=lambda: runtime.started,
             draining=draining,
-            held=functools.partial(_held, worker),
+            held=lambda: _held(worker) + runtime.is_storing,
             drain=drain,
         )
 

@@ -66,6 +66,8 @@ class Engine(Protocol):
 
     def stuck(self) -> dict[asyncio.Task[Any], float]: ...
 
+    async def store_keepsakes(self, *, seconds: float) -> int: ...
+
     def snapshot(self) -> EngineSnapshot: ...
 
 
@@ -127,6 +129,7 @@ class Runtime:
         self._patience = Patience()
         self._begun = asyncio.Event()
         self._closing = False
+        self._storing: Future[Any] | None = None
         self._turned_at = time.monotonic()
         self._parts: _Parts | None = None
 
@@ -285,6 +288,30 @@ class Runtime:
         """Whether nobody wants the answer any more: its producer withdrew the call, or its batch was closed."""
         key = _batch_key(delivery)
         return delivery.id in parts.revoked if key is None else not await parts.batches.is_open(key)
+
+    @property
+    def is_storing(self) -> bool:
+        """Whether `store_keepsakes` is at it."""
+        return self._storing is not None and not self._storing.done()
+
+    def store_keepsakes(self, seconds: float) -> None:
+        """Have states stored that would be dear to have again; returns at once. `wait_idle` waits for it, `release`
+        ends it. For a worker that drains.
+        """
+        if self._loop is None or self._parts is None:
+            return
+        coroutine = self._parts.engine.store_keepsakes(seconds=seconds)
+        try:
+            future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop was closed just now
+            coroutine.close()
+            return
+        self._storing = future
+        with self._idle:
+            self._waiting.add(future)
+        future.add_done_callback(self._forget)
+        if self._closing:
+            future.cancel()
 
     def hand_back(self, delivery: Delivery) -> None:
         """To be told before a delivery is handed back. What cannot be counted now will pass for a loss."""

@@ -29,7 +29,15 @@ from producer.errors import (
 )
 from producer.header import split_header
 from producer.judgement import Verdict
-from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
+from producer.operation import (
+    DEFAULT_MEMORY_BYTES,
+    AnyOperation,
+    ExportState,
+    ImportState,
+    RunCode,
+    RunTactics,
+    VerifyProof,
+)
 from producer.outcome import Outcome
 from producer.reply import base_state, failure
 from producer.result import (
@@ -44,7 +52,7 @@ from producer.result import (
     Timing,
     VerifyProofResult,
 )
-from producer.state import BlobRef, CommandStep, StateRef, TacticStep, next_id
+from producer.state import BlobRef, CommandStep, SorryStep, StateRef, TacticStep, next_id
 from producer.store import AsyncStore
 from producer.verdict import Audit, judge_proof, refusals
 from workers.answers import Answers
@@ -69,8 +77,10 @@ from workers.states.blobs import Blobs
 from workers.states.cache import PickleCache
 from workers.states.costs import Costs
 from workers.states.exchange import ExchangeError, new_path, take
+from workers.states.keepsakes import Keepsake, Keepsakes, is_dear, worth_storing
 from workers.states.recipe import Recipe
 from workers.states.restorer import BlobKilledError, Limits, Restorer, number_of, raise_if_lost
+from workers.states.restoring import replay_seconds
 from workers.states.signing import Signer
 from workers.telemetry import waiting
 from workers.verification.errors import StatementError
@@ -83,6 +93,8 @@ _REMEMBERED_UNPICKLABLE = 10_000
 _MAX_EXPORTS = 4
 # How often a state is begun anew on another process. More than one blob that kills is already bad luck.
 _MAX_RESTARTS = 4
+# How often a worker that ends looks whether a REPL has finished, whose states can then be stored.
+_KEEPSAKE_SECONDS = 0.1
 
 log = logging.getLogger("leanfleet.executor")
 
@@ -105,6 +117,7 @@ class _Work:
     waiting_seconds: float = 0.0
     restoring_seconds: float = 0.0
     lean_seconds: float = 0.0
+    replay_seconds: float = 0.0  # what the steps of its state cost
     exports: list["_Export"] = field(default_factory=list)  # what is to be exported from the REPL in hand
     limits: Limits = field(init=False)
 
@@ -184,6 +197,7 @@ class Executor:
             adapter=get_adapter(pool.project.adapter),
         )
         self._unpicklable: LRU[str, str] = LRU(_REMEMBERED_UNPICKLABLE)
+        self._keepsakes = Keepsakes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._queued: dict[asyncio.Task[Any], float] = {}
 
@@ -281,6 +295,9 @@ class Executor:
                     leads_to = next_id(work.state_id, after)
                     self._restorer.remember(repl, leads_to, response)
                     self._costs.add_step(after, leads_to, work.lean_seconds)
+                    for index, _ in enumerate(response.sorries):
+                        sorry_id = next_id(leads_to, SorryStep(index))
+                        self._keep(work, sorry_id, steps=2, seconds=work.lean_seconds)
         except LeanFleetError as error:
             return self._failed(RunCodeResult, work, error)
         return msgspec.structs.replace(_text_result(response), **work.account())
@@ -328,6 +345,8 @@ class Executor:
             leads_to = next_id(work.state_id, step)
             after = self._restorer.remember(repl, leads_to, response)
             self._costs.add_step(step, leads_to, seconds)
+            if response.goals:
+                self._keep(work, leads_to, steps=1, seconds=seconds)
             if seconds > self._settings.export_after_seconds and response.goals:
                 work.exports.append(_Export(leads_to, work.recipe.depth + 1, after))
         before = (step.tactic for step in work.recipe.steps if isinstance(step, TacticStep))
@@ -503,6 +522,7 @@ class Executor:
                     work.restoring_seconds += seconds
                 if work.restored is Restored.NOTHING:
                     work.restored = way
+                self._keep_restored(work, handle, way)
                 if way in (Restored.STEP, Restored.REPLAY) and seconds > self._settings.export_after_seconds:
                     work.exports.append(_Export(work.state_id, work.recipe.depth, handle))
                 try:
@@ -573,13 +593,80 @@ class Executor:
             pickle, state_id=export.state_id, steps=export.depth, timeout_seconds=timeout_seconds
         )
         self._costs.add_export(time.monotonic() - started)
+        self._keepsakes.forget(export.state_id)
         self.counts["exported"] += 1
         return blob
 
     def _cannot_pickle(self, state_id: str, reason: str) -> "_PickleFailedError":
         log.warning("state %s is not exported: %s", state_id[:12], reason)
         self._unpicklable[state_id] = reason
+        self._keepsakes.forget(state_id)
         return _PickleFailedError(reason)
+
+    def _keep(self, work: _Work, state_id: str, *, steps: int = 0, seconds: float = 0.0) -> None:
+        """Remember a proof state, `steps` after the one of `work`, if it would be dear to have again."""
+        rebuild_seconds = work.replay_seconds + seconds
+        costs = self._costs
+        if is_dear(rebuild_seconds, fetch_seconds=costs.fetch_seconds, load_seconds=costs.load_seconds):
+            depth = work.recipe.depth + steps
+            self._keepsakes.add(Keepsake(state_id, depth, work.recipe.header, rebuild_seconds))
+
+    def _keep_restored(self, work: _Work, handle: Handle, way: Restored) -> None:
+        work.replay_seconds = replay_seconds(work.recipe, self._costs)
+        if handle.kind == "proof_state" and way in (Restored.STEP, Restored.REPLAY):
+            self._keep(work, work.state_id)
+
+    async def store_keepsakes(self, *, seconds: float) -> int:
+        """Store proof states that live in this worker alone and would be dear to have again, the dearest first.
+
+        For a worker that ends: it takes no more than `seconds`, goes on while REPLs finish their work, and leaves alone
+        those that are at work. Returns how many it stored; what cannot be stored is no error.
+        """
+        deadline = time.monotonic() + seconds
+        stored = 0
+        with contextlib.suppress(TimeoutError, PoolClosedError):
+            async with asyncio.timeout(seconds):
+                while not self._blobs.why_not:
+                    if chosen := self._dearest(deadline - time.monotonic()):
+                        stored += await self._store_keepsake(chosen, deadline)
+                    elif self._pool.snapshot().busy:
+                        await asyncio.sleep(_KEEPSAKE_SECONDS)
+                    else:
+                        break
+        if stored:
+            log.info("%d proof states are stored that would have died with this worker", stored)
+        return stored
+
+    def _dearest(self, seconds_left: float) -> Keepsake | None:
+        known = (self._keepsakes.among(ids) for _, ids in self._pool.idle_states())
+        costs = self._costs
+        chosen = worth_storing(
+            (each for found in known for each in found),
+            fetch_seconds=costs.fetch_seconds,
+            load_seconds=costs.load_seconds,
+            export_seconds=costs.export_seconds,
+            seconds_left=seconds_left,
+        )
+        return chosen[0] if chosen else None
+
+    async def _store_keepsake(self, keepsake: Keepsake, deadline: float) -> bool:
+        self._keepsakes.forget(keepsake.state_id)  # tried once
+        try:
+            async with self._pool.lease(keepsake.header, (keepsake.state_id,)) as repl:
+                if (handle := repl.states.get(keepsake.state_id)) is None:
+                    return False
+                export = _Export(keepsake.state_id, keepsake.depth, handle)
+                limits = Limits(timeout_seconds=deadline - time.monotonic(), memory_bytes=DEFAULT_MEMORY_BYTES)
+                pickle = await self._pickle(repl, export, limits)
+            blob = await self._store(export, pickle, timeout_seconds=deadline - time.monotonic())
+            await self._blobs.announce(blob, export.state_id, timeout_seconds=deadline - time.monotonic())
+        except PoolClosedError:
+            raise
+        except (LeanFleetError, _PickleFailedError) as error:
+            log.info("state %s is not stored: %s", keepsake.state_id[:12], error)
+            return False
+        self.counts["exported_at_end"] += 1
+        return True
 
     def _to_export(self, work: _Work) -> list[_Export]:
         """Of the states that were dear to reach, those that can be exported now."""

@@ -423,6 +423,14 @@ class AsyncLeanREPLPool:
         async with self.lease(self.settings.header):
             pass
 
+    def idle_states(self) -> list[tuple[str, list[str]]]:
+        """Of each REPL that nobody uses: its header, and the ids of the proof states that live in it."""
+        idle = (member for member in self._members.values() if member.status is Status.IDLE)
+        return [
+            (member.header, [state_id for state_id, handle in member.states.items() if handle.kind == "proof_state"])
+            for member in idle
+        ]
+
     def snapshot(self) -> PoolSnapshot:
         """The pool at this moment, for metrics and for `leanfleet status`."""
         counts = Counter(member.status for member in self._members.values())

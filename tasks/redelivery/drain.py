@@ -10,11 +10,15 @@ from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
+# `save` only has work begun elsewhere.
+_SAVE_SECONDS = 1.0
+
 
 class Drain:
     """Begun once, by whatever comes first; may be begun from a signal handler.
 
-    `pause` stops the taking of messages, `release` hands back what is held; both are called from here at most once.
+    `pause` stops the taking of messages, `save` is told how many seconds there are to store what is worth it, and
+    `release` hands back what is held; each is called from here at most once, `save` and `release` in a thread.
     """
 
     def __init__(
@@ -22,14 +26,17 @@ class Drain:
         *,
         pause: Callable[[], object],
         release: Callable[[], None],
+        save: Callable[[float], object] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pause = pause
         self._release = release
+        self._save = save
         self._clock = clock
         self._deadline: float | None = None
         self._changed = threading.Event()
         self._released = threading.Event()
+        self._saving = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __repr__(self) -> str:
@@ -63,6 +70,12 @@ class Drain:
             logger.warning("draining faster (%s): %g s left", reason, grace_seconds)
 
     def _keep_deadline(self) -> None:
+        if (deadline := self._deadline) is not None and (left := deadline - self._clock()) > 0:
+            try:
+                self._save(left)
+            except Exception:  # what ends this thread would have the rest never handed back
+                logger.exception("a bug: nothing was stored before the end")
+        self._saving.set()
         while (deadline := self._deadline) is not None and (left := deadline - self._clock()) > 0:
             self._changed.wait(left)
             self._changed.clear()
@@ -70,6 +83,10 @@ class Drain:
             return
         self._released.set()
         self._release()
+
+    def wait_begun(self) -> None:
+        """Return when `save` was called, after `begin`."""
+        self._saving.wait(_SAVE_SECONDS)
 
     def cancel(self) -> None:
         """All that was held is finished: there is nothing to hand back. For the end of a worker's life."""

@@ -28,6 +28,7 @@ from workers.protocol.responses import CommandResponse, ErrorResponse, TacticRes
 from workers.states.blobs import BlobRefusedError, Blobs
 from workers.states.costs import Costs
 from workers.states.exchange import handed
+from workers.states.keepsakes import is_dear
 from workers.states.recipe import Recipe
 from workers.states.restoring import Plan, plan
 
@@ -125,7 +126,9 @@ class Restorer:
 
     def _is_worth_a_look(self, without: Plan) -> bool:
         """Whether asking the store for pickles could pay; it never does for cheap steps, which are most."""
-        return self._blobs.can_load and without.seconds > 2 * (self._costs.fetch_seconds + self._costs.load_seconds)
+        return self._blobs.can_load and is_dear(
+            without.seconds, fetch_seconds=self._costs.fetch_seconds, load_seconds=self._costs.load_seconds
+        )
 
     async def _announced(self, recipe: Recipe) -> list[BlobRef]:
         # Of the last states only: a search goes on near where it was, and each look is a request.

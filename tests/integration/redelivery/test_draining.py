@@ -16,6 +16,7 @@ from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tasks.stack.machine import Machine
 from tests.integration.redelivery.conftest import StartMachine
+from tests.integration.states.test_keepsakes import DEAR
 from tests.machines import worker_environ
 from tests.metadata import SPOT_ACTION, metadata_service
 from tests.waiting import until
@@ -179,3 +180,24 @@ def test_a_machine_that_is_not_there_is_not_drained(settings: Settings, tmp_path
     result = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "no worker reports from 'nowhere'" in result.stderr
+
+
+async def test_states_that_were_dear_to_reach_are_stored_before_a_worker_ends(
+    settings: Settings, start_machine: StartMachine, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    machine = start_machine(
+        WORKER_REPL_COMMAND="",  # the embedded Lean
+        STORE_URL=store.as_uri(),
+        WORKER_BLOB_KEYS="a key for the tests only",
+        REDELIVERY_GRACE_SECONDS="60",
+    )
+    async with Client(settings) as fleet:
+        result = await fleet.run_code(DEAR)
+        state = result.sorries[0].state
+        assert state is not None
+        assert not list(store.rglob("*"))
+        machine.ask_to_end()
+        await until(lambda: not machine.running, "it has ended", deadline_seconds=60)
+    assert machine.exit_code == 0
+    assert state.id in {path.name for path in (store / "exports").rglob("*")}
