@@ -8,7 +8,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from redis.asyncio import Redis
@@ -166,20 +168,31 @@ async def test_the_simulator_predicts_the_real_run(settings: Settings, fleet: Fl
         await asyncio.gather(*(client.run_code(f"%sleep {seconds}") for _ in range(operations)))
         real_seconds = loop.time() - started
     boot_seconds = fleet.steps[-1].snapshot.boot_seconds
-    predicted = simulate(
-        Scenario(
-            description="the same",
-            policy=POLICY,
-            operations={"run_code": Operations(seconds=Constant(seconds=seconds))},
-            arrivals=(Burst(operations=operations),),
-            offers=(OfferedMachines(name="local", slots=OFFER.slots, price_per_hour=1, quota=OFFER.quota),),
-            boot=Constant(seconds=boot_seconds),
-            assumed_boot_seconds=AUTOSCALE.assumed_boot_seconds,
-            decide_every_seconds=AUTOSCALE.interval_seconds,
-        ),
-        PolicyRule(POLICY),
+    same = Scenario(
+        description="the same",
+        policy=POLICY,
+        operations={"run_code": Operations(seconds=Constant(seconds=seconds))},
+        arrivals=(Burst(operations=operations),),
+        offers=(OfferedMachines(name="local", slots=OFFER.slots, price_per_hour=1, quota=OFFER.quota),),
+        boot=Constant(seconds=boot_seconds),
+        assumed_boot_seconds=AUTOSCALE.assumed_boot_seconds,
+        decide_every_seconds=AUTOSCALE.interval_seconds,
     )
-    assert predicted.unfinished == 0
+
+    def missed(of: Scenario) -> float:
+        """By what factor the prediction misses the real run, whichever way."""
+        predicted = simulate(of, PolicyRule(POLICY))
+        assert predicted.unfinished == 0
+        return max(real_seconds / predicted.finished_at_seconds, predicted.finished_at_seconds / real_seconds)
+
+    predicted = simulate(same, PolicyRule(POLICY))
     assert abs(fleet.peak - predicted.peak_machines) <= 1
-    # A busy computer may be slow to start Python; twice as long is another fleet, though.
-    assert predicted.finished_at_seconds / 2 < real_seconds < predicted.finished_at_seconds * 2
+    # A busy computer may be slow to start Python; twice as long is another fleet, though: one of a single machine, of
+    # machines of a single slot, or with operations that take three times as long explains the run less well.
+    others: dict[str, dict[str, Any]] = {
+        "one machine": {"offers": (msgspec.structs.replace(same.offers[0], quota=1),)},
+        "one slot": {"offers": (msgspec.structs.replace(same.offers[0], slots=1),)},
+        "long operations": {"operations": {"run_code": Operations(seconds=Constant(seconds=3 * seconds))}},
+    }
+    misses = {name: missed(msgspec.structs.replace(same, **fields)) for name, fields in others.items()}
+    assert missed(same) < min(2.0, *misses.values()), (real_seconds, misses)
