@@ -229,7 +229,12 @@ def _check_requirements() -> None:
     """
     findings = judge_packages(installed_packages())
     try:
-        findings += asyncio.run(check_brokers(load_settings()))
+        settings = load_settings()
+        findings += asyncio.run(check_brokers(settings))
+        if urlsplit(settings.broker_url).scheme in AMQP_SCHEMES:
+            from tasks.rabbitmq import check_rabbit  # noqa: PLC0415 - an extra, and for this alone
+
+            findings += check_rabbit(settings.broker_url, queue=settings.queue)
     except BrokerUnavailableError as error:
         logger.warning("%s; waiting for it", error)
     for finding in findings:

@@ -12,8 +12,7 @@ from producer.errors import LeanFleetError
 from producer.judgement import Strength
 from producer.operation import RunCode
 from producer.requirements import REDIS_SCHEMES, Finding, Level, check_brokers
-from producer.settings import Settings, load_section, load_settings, without_password
-from tasks.address import amqp_address
+from producer.settings import Settings, load_section, load_settings
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.requirements import installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey
@@ -63,24 +62,14 @@ async def _broker(settings: Settings) -> list[Finding]:
         return [no_broker()]
     findings = await check_brokers(settings)
     if urlsplit(settings.broker_url).scheme not in REDIS_SCHEMES:
-        findings.append(await asyncio.to_thread(_amqp, settings.broker_url))
+        findings += await asyncio.to_thread(_rabbitmq, settings)
     return findings
 
 
-def _amqp(url: str) -> Finding:
-    import kombu  # noqa: PLC0415 - slow to load, and for this alone
+def _rabbitmq(settings: Settings) -> list[Finding]:
+    from tasks.rabbitmq import check_rabbit  # noqa: PLC0415 - for this alone
 
-    try:
-        address, tls = amqp_address(url)
-        with kombu.Connection(address, ssl=tls or False, connect_timeout=5) as connection:
-            connection.connect()
-            properties = connection.connection.server_properties
-    except Exception as error:  # noqa: BLE001 - py-amqp and the socket raise a dozen kinds; each means the same here
-        return Finding(
-            level=Level.ERROR, subject="broker", found="not reachable", advice=f"{without_password(url)}: {error}"
-        )
-    found = f"{properties.get('product')} {properties.get('version')} at {without_password(url)}"
-    return Finding(level=Level.FINE, subject="broker", found=found)
+    return check_rabbit(settings.broker_url, queue=settings.queue)
 
 
 async def _signing_key(worker: WorkerSettings) -> list[Finding]:

@@ -29,11 +29,17 @@ def main() -> None:
         if options.release:
             faults = kills_and_restarts(seed)
         else:
-            faults = make_schedule(seed, for_seconds=3600, every_seconds=options.every, kinds=options.kinds)
+            faults = make_schedule(
+                seed, for_seconds=3600, every_seconds=options.every, kinds=options.kinds, longest_seconds=30.0
+            )
         trial = Trial(
             seed=seed,
             operations=options.operations,
             faults=faults,
+            # What takes forty seconds would never end among machines that live for nine.
+            longest_seconds=6.0 if options.release else 40.0,
+            deadline_seconds=300.0 if options.release else 900.0,
+            batch=options.operations // 20,
             machines=options.machines,
             broker=options.broker,
         )

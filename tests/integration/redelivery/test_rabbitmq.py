@@ -19,13 +19,16 @@ from producer.lane import Lane
 from producer.operation import RunCode
 from producer.outcome import Outcome
 from producer.publisher import open_publisher
+from producer.quorum import QUEUE_ARGUMENTS
+from producer.requirements import Level
 from producer.settings import Settings
+from tasks.rabbitmq import check_rabbit
 from tasks.redelivery.dead import dead_key
 from tasks.stack.ports import HOST, free_port
 from tasks.stack.valkey import Valkey
 from tests.integration.redelivery.conftest import StartMachine
 from tests.rabbitmq import RabbitMQ
-from tests.waiting import until
+from tests.waiting import until, wait_until
 
 LANE = Lane("q", "bulk", "me")
 
@@ -189,3 +192,30 @@ async def test_a_broker_that_restarts_in_between_loses_nothing_that_was_confirme
             assert await publisher.backlog(LANE) >= 101
         finally:
             await publisher.close()
+
+
+def test_a_worker_does_not_start_on_a_queue_of_another_kind(
+    rabbitmq: RabbitMQ, settings: Settings, start_machine: StartMachine
+) -> None:
+    with amqp.Connection(rabbitmq.url.split("@")[1].rstrip("/")) as connection:
+        connection.channel().queue_declare(settings.queue, durable=True, auto_delete=False)
+    machine = start_machine(wait=False)
+    wait_until(lambda: not machine.running, "it has given up")
+    assert machine.exit_code == 2
+    assert f"{settings.queue} is there and of another kind: delete it" in machine.log_tail()
+
+
+def test_what_is_found_of_a_server_is_judged(rabbitmq: RabbitMQ, settings: Settings) -> None:
+    findings = {each.subject: each for each in check_rabbit(rabbitmq.url, queue=settings.queue)}
+    assert findings["broker"].level is Level.FINE
+    assert "queue" not in findings  # and looking made none
+    with amqp.Connection(rabbitmq.url.split("@")[1].rstrip("/")) as connection:
+        with pytest.raises(amqp.exceptions.NotFound):
+            connection.channel().queue_declare(settings.queue, passive=True)
+        connection.channel().queue_declare(settings.queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
+    findings = {each.subject: each for each in check_rabbit(rabbitmq.url, queue=settings.queue)}
+    assert findings["queue"].level is Level.FINE
+    (refused,) = check_rabbit(rabbitmq.url.replace("guest:guest", "guest:wrong"), queue=settings.queue)
+    assert (refused.level, refused.found.partition(" at ")[0]) == (Level.ERROR, "refused us")
+    with pytest.raises(BrokerUnavailableError, match="cannot be reached"):
+        check_rabbit(f"amqp://{HOST}:{free_port()}", queue=settings.queue)
