@@ -197,6 +197,8 @@ if __name__ == "__main__":
     parser.add_argument("-k", type=int, default=8, help="tactics to sample in each state")
     parser.add_argument("--depth", type=int, default=6, help="the most steps of an episode")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--repls", type=int, default=0, help="of the configured fleet, for the busy share; else its workers are asked")
+    parser.add_argument(
+        "--repls", type=int, default=0, help="of the configured fleet, for the busy share; else its workers are asked"
+    )
     parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
     sys.exit(asyncio.run(main(parser.parse_args())))

@@ -189,7 +189,7 @@ def test_a_running_batch_is_cancelled_and_not_run_again_before(batch: Batch, tmp
 def test_a_batch_is_deleted_when_it_is_old_enough(batch: Batch, tmp_path: Path) -> None:
     batch_id = batch("submit", write(tmp_path / "texts.jsonl", *TEXTS)).stdout.strip()
     batch("watch", batch_id, exit_code=1)
-    assert (batch("rm", "--older-than", "1d").stdout) == ""
+    assert batch("rm", "--older-than", "1d").stdout == ""
     told = batch("rm", batch_id, "--dry-run")
     assert (told.stdout, "1 batches would be deleted" in told.stderr) == (f"{batch_id}\n", True)
     assert batch_id in batch("list").stdout
