@@ -27,6 +27,7 @@ from tests.machines import worker_environ
 KILLS = 20
 LEASE_SECONDS = 5.0
 GRACE_SECONDS = 1.0
+HELD = 4
 TASKS = 4_000
 ROUNDS = 3
 AIMED_KILLS = 40
@@ -68,7 +69,7 @@ def _spread(seconds: Sequence[float]) -> tuple[str, str, str]:
 
 
 def _redelivery(url: str, client: redis.Redis, folder: Path, *, kill: bool) -> float:
-    """Seconds from the end of a worker that holds four operations until the last of them is in the queue again."""
+    """Seconds from the end of a worker that holds operations until the last of them is in the queue again."""
     queue = f"bench-{uuid.uuid4().hex[:8]}"
     keys = QueueKeys.of(queue)
     environ = worker_environ(
@@ -76,6 +77,7 @@ def _redelivery(url: str, client: redis.Redis, folder: Path, *, kill: bool) -> f
         queue,
         REDELIVERY_LEASE_SECONDS=str(LEASE_SECONDS),
         REDELIVERY_GRACE_SECONDS=str(GRACE_SECONDS),
+        WORKER_SIZE=str(HELD),  # no more is taken of what is long
         WORKER_ISOLATION="off",  # takes no part in it, and time at each of forty starts
     )
     machine = Machine(queue, directory=folder, environ=environ)
@@ -84,18 +86,18 @@ def _redelivery(url: str, client: redis.Redis, folder: Path, *, kill: bool) -> f
     machine.start()
     try:
         machine.wait_ready()
-        client.lpush(queue, *(redis_envelope(_message("%sleep 60"), queue) for _ in range(4)))
-        _wait(lambda: client.zcard(keys.leases) == 4)
+        client.lpush(queue, *(redis_envelope(_message("%sleep 60"), queue) for _ in range(HELD)))
+        _wait(lambda: client.zcard(keys.leases) == HELD)
         if kill:
             sweeper.start()
             sweeper.wait_ready()
             started = time.monotonic()
             machine.kill()
-            _wait(lambda: client.hlen(keys.losses) == 4)
+            _wait(lambda: client.hlen(keys.losses) == HELD)
         else:
             started = time.monotonic()
             machine.ask_to_end()
-            _wait(lambda: client.llen(queue) == 4)
+            _wait(lambda: client.llen(queue) == HELD)
         return time.monotonic() - started
     finally:
         machine.kill()
