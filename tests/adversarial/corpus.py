@@ -590,6 +590,158 @@ METAPROGRAMMING = [
     ),
 ]
 
+SHORTCUTS = [
+    # The kernel evaluates these by name, and the core library does not declare them: whoever does makes two out of one.
+    *(
+        Attempt(
+            name=f"Nat.{name} declared otherwise than the kernel evaluates it",
+            proof=f"def Nat.{name} (_ _ : Nat) : Nat := 2\ntheorem always (a b : Nat) : Nat.{name} a b = 2 := rfl\n"
+            f"set_option debug.skipKernelTC true in\ntheorem t : 1 = 2 := always 1 {other}",
+            reason=f"kernel_rejected: Nat.{name} has a meaning of the kernel's own",
+        )
+        for name, other in (("land", 1), ("lor", 0), ("xor", 0), ("shiftLeft", 0), ("shiftRight", 0))
+    ),
+    Attempt(
+        name="both values of Nat.land, each by the kernel",
+        proof="def Nat.land (_ _ : Nat) : Nat := 2\ntheorem always (a b : Nat) : Nat.land a b = 2 := rfl\n"
+        "theorem evaluated : Nat.land (nat_lit 1) (nat_lit 1) = nat_lit 1 := by decide +kernel\n"
+        "theorem t : 1 = 2 := evaluated.symm.trans (always (nat_lit 1) (nat_lit 1))",
+        reason="kernel_rejected: Nat.land",
+    ),
+    Attempt(
+        name="Nat.lor as a constructor",
+        proof="inductive Nat.Kind | lor\ninductive Nat.Other : Nat → Prop | any n : Nat.Other n\n"
+        "def Nat.lor : Nat → Nat → Nat := fun _ _ => 2\ntheorem t : 1 = 2 := (rfl : Nat.lor 1 1 = 2)",
+        reason="lean_error",
+    ),
+    Attempt(
+        name="a statement that declares what the kernel evaluates",
+        statement="def Nat.land (_ _ : Nat) : Nat := 2\ntheorem t : ∀ a b, Nat.land a b = 2 := sorry",
+        proof="def Nat.land (_ _ : Nat) : Nat := 2\ntheorem t : ∀ a b, Nat.land a b = 2 := fun _ _ => rfl",
+        reason="kernel_rejected: Nat.land",
+    ),
+    Attempt(
+        name="native reduction under its own name",
+        proof="def Lean.reduceBool (b : Bool) : Bool := b\ndef c : Bool := true\n"
+        "theorem helper : Lean.reduceBool true = true := rfl\ntheorem t : 1 = 2 := by\n"
+        "  have := helper\n  exact sorryAx _ true",
+        reason="kernel_rejected: Lean.reduceBool",
+    ),
+    Attempt(
+        name="native reduction of a symbol of the library's",
+        proof='@[extern "x"] axiom Lean.Elab.Command.elabEnd : Bool\ndef Lean.reduceBool (b : Bool) : Bool := b\n'
+        "set_option debug.skipKernelTC true\ntheorem t : 1 = 2 := by\n"
+        "  have h : Lean.reduceBool Lean.Elab.Command.elabEnd = Lean.reduceBool true := rfl\n  decide +kernel",
+        reason="lean_error",
+    ),
+    Attempt(
+        name="a number that is too large for the kernel",
+        proof="theorem t : 1 = 2 := by\n  have : 10 ^ 100000000 % 7 = 3 := by decide +kernel\n  contradiction",
+        reason="lean_error",
+    ),
+]
+
+MORE_SORRIES = [
+    Attempt(
+        name="sorry in a termination proof",
+        proof="def f (n : Nat) : 1 = 2 := f (n + 1)\ntermination_by n\ndecreasing_by sorry\ntheorem t : 1 = 2 := f 0",
+        reason="contains_sorry",
+    ),
+    Attempt(
+        name="an opaque constant that is inhabited by sorry",
+        proof="instance : Inhabited (PLift (1 = 2)) := ⟨⟨sorry⟩⟩\nopaque cheat : PLift (1 = 2)\n"
+        "theorem t : 1 = 2 := cheat.down",
+        reason="contains_sorry",
+    ),
+    Attempt(
+        name="a decision procedure that lies",
+        proof="instance (priority := 100000) : Decidable (1 = 2) := .isTrue (sorryAx _ true)\n"
+        "theorem t : 1 = 2 := by decide",
+        reason="contains_sorry",
+    ),
+    Attempt(
+        name="a choice from what is empty",
+        proof="noncomputable def pick : PLift (1 = 2) := Classical.choice ⟨sorry⟩\ntheorem t : 1 = 2 := pick.down",
+        reason="contains_sorry",
+    ),
+    Attempt(
+        name="the statement's own lemma with its sorry",
+        statement="theorem helper : 1 = 2 := sorry\ntheorem t : 1 = 2 := sorry",
+        proof="theorem helper : 1 = 2 := sorry\ntheorem t : 1 = 2 := helper",
+        reason="contains_sorry",
+    ),
+]
+
+LOGIC = [
+    Attempt(
+        name="data out of a proposition with two proofs",
+        proof="inductive Two : Prop | a | b\n"
+        "def pick (t : Two) : Nat := Two.rec (motive := fun _ => Nat) 1 2 t\n"
+        "theorem t : 1 = 2 := (rfl : pick .a = pick .b)",
+        reason="lean_error",
+    ),
+    Attempt(
+        name="a type of all types",
+        proof="inductive U : Type | mk : Type → U\ntheorem t : 1 = 2 := rfl",
+        reason="lean_error",
+    ),
+    Attempt(
+        name="an unsafe type that is not strictly positive",
+        proof="unsafe inductive Bad | mk (f : Bad → False)\ntheorem t : 1 = 2 := by\n"
+        "  have f : Bad → False := fun b => Bad.casesOn b (fun f => f b)\n  exact (f (.mk f)).elim",
+        reason="lean_error",
+    ),
+]
+
+MEANINGS = [
+    Attempt(
+        name="a private definition under the statement's name",
+        statement="def f : Nat := 1\ntheorem t : f = 2 := sorry",
+        proof="private def f : Nat := 2\ntheorem t : f = 2 := rfl",
+        reason="statement_mismatch",
+    ),
+    Attempt(
+        name="another default value",
+        statement="def f (n : Nat := 1) : Nat := n\ntheorem t : f = 2 := sorry",
+        proof="def f (n : Nat := 2) : Nat := n\ntheorem t : f = 2 := rfl",
+        reason="statement_mismatch",
+    ),
+    Attempt(
+        name="constructors in another order",
+        statement="inductive C | x | y\ndef C.n : C → Nat | x => 0 | y => 1\ntheorem t : C.x.n = 1 := sorry",
+        proof="inductive C | y | x\ndef C.n : C → Nat | y => 0 | x => 1\ntheorem t : C.x.n = 1 := rfl",
+        reason="statement_mismatch: C has other constructors",
+    ),
+    Attempt(
+        name="the statement's type in a block with another one",
+        statement="inductive A | a\ntheorem t (x y : A) : x = y → False := sorry",
+        proof="mutual\ninductive A | a\ninductive B | b\nend\ntheorem t (x y : A) : x = y → False := sorry",
+        reason="statement_mismatch: A has other constructors",
+    ),
+    Attempt(
+        name="a hypothesis that a tactic fills in",
+        statement="theorem t (n : Nat) : n = n + 1 := sorry",
+        proof="theorem t (n : Nat) (h : n = n + 1 := by assumption) : n = n + 1 := h",
+        reason="",
+    ),
+    Attempt(
+        name="a name that is exported and not declared",
+        proof="namespace N\ntheorem t : 1 = 2 := sorry\nend N\nexport N (t)",
+        reason="missing_declaration: t",
+    ),
+    Attempt(
+        name="the root's name from within a namespace",
+        proof="namespace t\ntheorem _root_.t : 1 = 1 := rfl\nend t",
+        reason="statement_mismatch",
+    ),
+    Attempt(
+        name="a command that waits for another one",
+        statement="theorem t : 1 = 1 := sorry",
+        proof="theorem t : 1 = 1 := rfl\nset_option autoImplicit true in",
+        reason="lean_error",
+    ),
+]
+
 HONEST = [
     Attempt(
         name="an honest proof",
@@ -634,4 +786,17 @@ HONEST = [
     ),
 ]
 
-CORPUS = [*AXIOMS, *SORRIES, *COMPUTATION, *STATEMENTS, *TEXTS, *NATIVE, *METAPROGRAMMING, *HONEST]
+CORPUS = [
+    *AXIOMS,
+    *SORRIES,
+    *MORE_SORRIES,
+    *COMPUTATION,
+    *SHORTCUTS,
+    *LOGIC,
+    *STATEMENTS,
+    *MEANINGS,
+    *TEXTS,
+    *NATIVE,
+    *METAPROGRAMMING,
+    *HONEST,
+]

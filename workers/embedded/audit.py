@@ -12,6 +12,7 @@ that the kernel accepts exactly if both sides are equal, so that nothing but its
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from workers.embedded import layout
@@ -39,6 +40,24 @@ if TYPE_CHECKING:
     from workers.embedded.runtime import Runtime
 
 _COMPARISON: Key = ("_leanfleet", "comparison")
+
+# What the kernel evaluates by itself, by name alone (`src/kernel/type_checker.cpp`): numbers with its own arithmetic,
+# literals of strings, and native code. Declared with another meaning, each of them proves anything. What the library
+# declares nobody else can; what it lacks is nobody's to declare.
+KERNELS_OWN: frozenset[Key] = frozenset(
+    [
+        *(("Nat", word) for word in ("zero", "succ", "pred", "add", "sub", "mul", "pow", "gcd", "div", "mod", "log2")),
+        *(("Nat", word) for word in ("beq", "ble", "land", "lor", "xor", "bitwise", "shiftLeft", "shiftRight")),
+        *(("String", word) for word in ("mk", "ofList", "ofByteArray")),
+        *(("Char", word) for word in ("mk", "ofNat")),
+        *(("Lean", word) for word in ("reduceBool", "reduceNat")),
+        *((word,) for word in ("Nat", "String", "Char", "List", "Bool", "Eq", "Quot", "eagerReduce")),
+        *(("List", word) for word in ("nil", "cons")),
+        *(("Bool", word) for word in ("true", "false")),
+        *(("Quot", word) for word in ("mk", "lift", "ind")),
+    ]
+)
+_RECURSOR = re.compile(r"rec(_\d+)?")
 
 
 class MismatchError(Exception):
@@ -95,13 +114,19 @@ class Audits:
         return [(tuple(name_parts(name)), name) for name in self.constants.names_in(*expressions)]
 
     def header_needs(self, header: Object, key: Key, name: Object) -> tuple[tuple[Key, Object], ...] | None:
-        """What a constant of the header rests on, or None where it is an axiom; remembered."""
+        """What a constant of the header rests on, or None where it is an axiom; remembered.
+
+        Raises:
+            RejectedError: the header has no such constant, so that nothing is known of it.
+        """
         known = self._headers.get(header)
         if known is None:
             known = self._headers[self.terms.keep(header)] = {}  # kept: no other environment gets its address
         if key not in known:
             info = self.constants.find(header, name)
-            known[key] = () if info is None else self._needs(info)
+            if info is None:
+                raise RejectedError(f"{written(key)} is declared nowhere")
+            known[key] = self._needs(info)
         return known[key]
 
     def _needs(self, info: Object) -> tuple[tuple[Key, Object], ...] | None:
@@ -174,6 +199,9 @@ class _Environments:
         """Raises RejectedError."""
         if constant.declaration is None:
             return
+        for name in constant.all_names:
+            if name in KERNELS_OWN:
+                raise RejectedError(f"{written(name)} has a meaning of the kernel's own, and cannot be given another")
         environment, reason = self._audits.add(self.now, constant.declaration())
         if environment is None:
             raise RejectedError(f"{written(constant.names[0])}: {reason}")
@@ -291,6 +319,13 @@ class _Audit:
         with self._audits.terms.owning() as own:
             return self._axioms_found(root, own)
 
+    def _eliminated_by(self, key: Key) -> Constant | None:
+        """The inductive block whose recursor has this name: the kernel made it, so that no export says it."""
+        *of, last = key
+        constant = self._declared.get(tuple(of))
+        is_recursor = isinstance(last, str) and _RECURSOR.fullmatch(last) is not None
+        return constant if is_recursor and constant is not None and constant.kind == INDUCTIVE else None
+
     def _axioms_found(self, root: Constant, own_name: Callable[[Object], Object]) -> Json:
         header, audits = self._environments.header, self._audits
         axioms: set[Key] = set()
@@ -302,7 +337,7 @@ class _Audit:
             if key in seen:
                 continue
             seen.add(key)
-            constant = self._declared.get(key)
+            constant = self._declared.get(key) or self._eliminated_by(key)
             if constant is None:
                 needs = audits.header_needs(header, key, name)
                 if needs is None:

@@ -72,6 +72,7 @@ class Terms:
         o = UNIT
         for part in key:
             if isinstance(part, str):
+                part.encode()  # a lone surrogate would become another character, and this name another one's
                 o = self._name_string(o, self._lean.string(part))
             elif isinstance(part, int) and 0 <= part < _MOST_SMALL:  # macro scopes are numbers
                 o = self._name_number(o, box(part))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.embedded.repl import Json, Repl
+from workers.embedded.audit import KERNELS_OWN
 
 TREE = """
 inductive Tree | leaf | node (l r : Tree)
@@ -160,6 +161,46 @@ def test_a_constant_that_the_kernel_refuses_is_named(auditor: Auditor) -> None:
 )
 def test_data_that_are_no_export_are_refused(auditor: Auditor, data: Any) -> None:
     assert "message" in auditor.clean.ask(env=0, auditConstants={"theorems": [["t", 0]], "candidate": data})
+
+
+def test_no_name_passes_for_another_ones(auditor: Auditor) -> None:
+    """A lone surrogate becomes another character in Lean: an axiom would be used under a name that is unknown."""
+    data: Json = {
+        "names": [["t"], ["axiom\ud800"], ["False"]],
+        "levels": [],
+        "expressions": [[4, 2], [4, 1]],
+        "constants": [["axiom", 1, [], False, 0], ["theorem", 0, [], False, 0, 1]],
+    }
+    wanted = {"theorems": [["t", 0]], "candidate": data}
+    assert "no export" in auditor.clean.ask(env=0, auditConstants=wanted)["message"]
+    data["names"][1] = ["axiom?"]
+    assert auditor.clean.ask(env=0, auditConstants=wanted) == found("t", axioms=("axiom?",), declared=("axiom?",))
+
+
+@pytest.mark.parametrize("key", sorted(KERNELS_OWN), ids=".".join)
+def test_what_the_kernel_evaluates_by_name_cannot_be_declared(auditor: Auditor, key: tuple[str, ...]) -> None:
+    names = [["t"], ["True"], ["True", "intro"], list(key)]
+    declared = ["def", 3, [], False, 0, 1, -2]
+    theorem = ["theorem", 0, [], False, 0, 2]
+    data = {
+        "names": names,
+        "levels": [],
+        "expressions": [[4, 1], [4, 2], [4, 3]],
+        "constants": [declared, theorem],
+    }
+    reply = auditor.clean.ask(env=0, auditConstants={"theorems": [["t", 0]], "candidate": data})
+    assert "a meaning of the kernel's own" in reply["rejected"]
+
+
+def test_axioms_behind_a_recursor_alone_are_found(auditor: Auditor) -> None:
+    code = """
+axiom cheat : 1 = 2
+inductive Box : (1 = 2) → Type | mk : Box cheat
+theorem t : ∀ (motive : (h : 1 = 2) → Box h → Prop) (_ : motive cheat .mk) (h : 1 = 2) (b : Box h), motive h b :=
+  fun motive one h b => @Box.rec motive one h b
+"""
+    [theorem] = auditor.audit(code, "t")["theorems"]
+    assert theorem["axioms"] == ["cheat"]
 
 
 def test_damaged_exports_harm_nobody_and_prove_nothing_new(auditor: Auditor) -> None:
