@@ -117,6 +117,10 @@ def _worker_keys(queue: str) -> list[str]:
         "~celery-task-meta-*",
         "~_kombu.binding*",
         "~*.celery.pidbox",
+        # As for producers: one script stores a reply and ends its lease.
+        f"(+eval +evalsha ~{reply_key('*')}",
+        *(f"~{key}" for key in (keys.leased, keys.leases)),
+        f"~{keys.losses})",
     ]
 
 
