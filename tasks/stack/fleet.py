@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Self
 
 import msgspec
+import redis
 
 from producer.settings import DEFAULT_FILE, PREFIX, Settings
 from tasks.stack.errors import StackError
@@ -24,6 +25,7 @@ from tasks.stack.process import LocalProcess, stop_together
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
 from workers.scratch import LOCK, delete_abandoned
+from workers.telemetry import drain_key
 
 # A local worker has nobody to hand its work to: what has not finished by then is not waited for.
 _GRACE_SECONDS = 2.0
@@ -112,6 +114,12 @@ class Fleet:
         optional = [each for each in (self.seaweed, self.flower) if each is not None]
         return [self.valkey, *optional, *self.machines]
 
+    def _forget_drains(self) -> None:
+        """Where the broker's data is kept, so are orders to drain, and they name machines of an earlier fleet."""
+        with redis.Redis.from_url(self.valkey.url) as client:
+            for machine in self.machines:
+                client.delete(drain_key(machine.id))
+
     def __enter__(self) -> Self:
         """Raise StackError when a part does not come up; what did is stopped then, and the logs are kept."""
         self._exits.callback(self._remove_directory)
@@ -121,6 +129,7 @@ class Fleet:
             if self.seaweed is not None:
                 self.seaweed.start()
             self.valkey.wait_ready()
+            self._forget_drains()
             for process in self.processes:
                 if not process.running:
                     process.start()

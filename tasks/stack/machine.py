@@ -16,7 +16,11 @@ class Machine(LocalProcess):
     def __init__(
         self, name: str, *, directory: Path, environ: Mapping[str, str], repls: int = 0, events: bool = False
     ) -> None:
-        """`repls` 0 is as the settings say; with `events` Flower sees what the worker does."""
+        """`repls` 0 is as the settings say; with `events` Flower sees what the worker does.
+
+        It reports as a machine of this name: `leanfleet drain NAME` means it alone, and not all of this computer.
+        """
+        self.id = name
         options = [f"--name={name}", "--events" if events else "--no-events"]
         if repls:
             options.append(f"--repls={repls}")
@@ -24,7 +28,7 @@ class Machine(LocalProcess):
             name=f"worker {name}",
             command=[sys.executable, "-P", "-m", "leanfleet", "worker", *options],
             log_path=directory / f"{name}.log",
-            environ=environ,
+            environ={"LEANFLEET_MACHINE_ID": name, **environ},
             directory=directory,
         )
 

@@ -357,8 +357,8 @@ class Chaos:
         ended = [machine for machine in self._machines if not machine.running]
         self._machines = [machine for machine in self._machines if machine.running]
         for machine in ended:
-            # What a drain ended in good order, or a kill. What ended by itself is a problem, and not for the others.
-            if machine.name not in self._asked_to_end or machine.exit_code != 0:
+            # What was asked to end did so in good order, or before it had begun. What ended by itself is a problem.
+            if machine.name not in self._asked_to_end or machine.exit_code not in (0, -signal.SIGTERM):
                 self.report.problems.append(f"{machine!r} ended by itself:\n{machine.log_tail()}")
                 self._start_machine()
 
