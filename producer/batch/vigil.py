@@ -34,7 +34,7 @@ class Vigil:
 
     def is_due(self, now: float, work_seconds: float) -> bool:
         """Whether it has been quiet for too long, where a worker may take `work_seconds`."""
-        return self.quiet_seconds(now) > (self._resend_seconds + work_seconds) * 2**self._tries
+        return self.quiet_seconds(now) > (self._resend_seconds + work_seconds) * 2.0**self._tries
 
     def sent(self, now: float) -> None:
         """All that is unanswered goes into the queue again."""
