@@ -63,6 +63,7 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     isolation_file_bytes: int = 1024**3  # the largest file that one may write
     isolation_cpu_seconds: int = 24 * 3600  # of one REPL in its whole life
     verify_repls: int = 0  # for statements, and as many for audits, once proofs are verified; 0: half as many as `size`
+    verify_statements: Literal["shared", "apart"] = "shared"  # "apart": each new one in a process of its own
     verify_command: str = ""  # an external checker that has the last word on proofs; docs/verdicts.md
     verify_checker: Literal["", "comparator", "leanchecker"] = ""  # which it is; empty: it speaks our own words
     verify_directory: str = ""  # where it is run; empty: project_directory

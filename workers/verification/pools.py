@@ -26,7 +26,13 @@ class CleanPools:
     def __init__(self, project: LeanProject, settings: WorkerSettings, *, isolation: Isolation = no_isolation) -> None:
         self.project = project
         repls = settings.verify_repls or max(1, settings.repls // 2)
-        self._settings = msgspec.structs.replace(settings, size=repls, spares=0)
+        audits = msgspec.structs.replace(settings, size=repls, spares=0)
+        apart = msgspec.structs.replace(audits, spares=1, recycle_uses=1)  # a start is then made ahead of its statement
+        is_apart = settings.verify_statements == "apart"
+        self._settings: dict[Purpose, WorkerSettings] = {
+            "audits": audits,
+            "statements": apart if is_apart else audits,
+        }
         self._isolation = isolation
         self._stack = AsyncExitStack()
         self._pools: dict[Purpose, AsyncLeanREPLPool] = {}
@@ -57,6 +63,6 @@ class CleanPools:
     async def _open(self, purpose: Purpose) -> AsyncLeanREPLPool:
         if self._is_closed:
             raise PoolClosedError("the worker is closing and verifies no more")
-        pool = AsyncLeanREPLPool(self.project, self._settings, isolation=self._isolation)
+        pool = AsyncLeanREPLPool(self.project, self._settings[purpose], isolation=self._isolation)
         self._pools[purpose] = await self._stack.enter_async_context(pool)
         return pool

@@ -1,12 +1,16 @@
 """Verifying by constants: what is asked, what is remembered, and what goes wrong without being the proof's fault."""
 
 import asyncio
+import logging
 from pathlib import Path
+
+import pytest
 
 from producer.judgement import Strength, Verdict
 from producer.outcome import Outcome
 from producer.result import AuditedTheorem
 from tests.integration.verification.conftest import Start, verify
+from tests.waiting import until
 
 STATEMENT = "theorem t (n : Nat) : n < n + 1 := sorry"
 PROOF = "theorem t (n : Nat) : n < n + 1 := Nat.lt_succ_self n"
@@ -126,3 +130,22 @@ async def test_an_external_checker_has_the_last_word_against_a_proof(start: Star
         result = await verify(executor, PROOF + " -- break", STATEMENT)
         assert (result.outcome, result.verdict) == (Outcome.REPL_DIED, Verdict.ERROR)
         assert "status 3" in result.reason
+
+
+async def test_statements_can_be_kept_apart_from_each_other(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """Where models write statements, too, one must not find the process of the one before it."""
+
+    def ended() -> int:
+        return sum(
+            "ends: " in record.message and "use" in record.message.partition(":")[2] for record in caplog.records
+        )
+
+    caplog.set_level(logging.INFO, "leanfleet.pool")
+    async with start(verify_statements="apart") as executor:
+        for number in range(3):
+            caplog.clear()
+            statement = f"theorem t{number} : {number} = {number} := "
+            assert (await verify(executor, statement + "rfl", statement + "sorry")).is_proved
+            await until(lambda: ended() == 1, "the statement's process has ended")
+            assert (await verify(executor, statement + "rfl -- again", statement + "sorry")).is_proved
+            assert ended() == 1  # it was remembered
