@@ -269,3 +269,26 @@ async def test_an_operator_sees_and_drains_but_does_not_administer(fenced: Fence
         await redis.aclose()
     for command in ("FLUSHALL", "CONFIG GET *", "KEYS *", "ACL LIST", "SHUTDOWN NOSAVE"):
         await refused(fenced, "ops", command)
+
+
+PLAIN_CELERY = """
+import sys, tasks
+statement, proof = sys.argv[1:]
+print(tasks.verify_proof.delay(statement, proof).get(timeout=60)["verdict"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("proof", "verdict"), [(LEMMA, "proved"), ("axiom a : 1 + 1 = 2\ntheorem t : 1 + 1 = 2 := a", "not_proved")]
+)
+def test_plain_celery_verifies_proofs_with_an_operators_rights(fenced: Fenced, proof: str, verdict: str) -> None:
+    environ = {**os.environ, "LEANFLEET_BROKER_URL": fenced.settings("ops").broker_url, "LEANFLEET_QUEUE": QUEUE}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PLAIN_CELERY, "theorem t : 1 + 1 = 2 := sorry", proof],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, verdict), done.stderr
