@@ -26,6 +26,7 @@ from producer.commands.terminal import log_to, printable, progress_bar, stderr_c
 from producer.errors import InvalidInputError
 from producer.lane import Priority
 from producer.settings import Settings, load_settings
+from producer.tracing import set_up
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ PriorityOption = Annotated[
 
 def _run(work: Callable[[Batches], Awaitable[T]], settings: Settings | None = None) -> T:
     """What a command does, with its own connections; Ctrl-C ends it without a traceback."""
+    set_up("leanfleet")
 
     async def run() -> T:
         async with Batches(settings or load_settings()) as batches:

@@ -21,6 +21,7 @@ from producer.commands.terminal import log_to, printable, progress_bar, stderr_c
 from producer.errors import LeanFleetError
 from producer.files import Text, read_texts
 from producer.settings import Settings, load_settings
+from producer.tracing import set_up
 
 if TYPE_CHECKING:
     from producer.judgement import Verdict
@@ -72,6 +73,7 @@ def check(
     """
     console = stderr_console()
     log_to(console)
+    set_up("leanfleet")
     settings = load_settings()
     if timeout is not None:
         settings = replace(settings, timeout_seconds=timeout)

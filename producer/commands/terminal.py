@@ -7,6 +7,9 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from producer.logs import dress
+from producer.settings import load_settings
+
 # Lean's messages quote what a model wrote; a terminal must not obey it.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -32,8 +35,13 @@ class _ConsoleHandler(logging.Handler):
 
 
 def log_to(console: Console) -> None:
-    """Show what the library has to say: warnings and worse."""
-    logging.getLogger("leanfleet").addHandler(_ConsoleHandler(console))
+    """Show what the library has to say: warnings and worse; as lines of JSON where the settings want these."""
+    handler: logging.Handler = _ConsoleHandler(console)
+    if load_settings().log_format == "json":
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setLevel(logging.WARNING)
+        dress(handler, "json")
+    logging.getLogger("leanfleet").addHandler(handler)
 
 
 def progress_bar(console: Console) -> Progress:

@@ -96,6 +96,17 @@ async def test_a_broker_that_dies_and_returns_costs_no_result(broker: Valkey, ca
     assert sum("reading replies works again" in message for message in told) == 1
 
 
+async def test_a_client_knows_whether_it_waits_for_its_broker(broker: Valkey) -> None:
+    async with Client(Settings(broker_url=broker.url)) as fleet:
+        assert not fleet.is_waiting_for_broker
+        broker.kill()
+        await until(lambda: fleet.is_waiting_for_broker, "the broker is missed")
+        await asyncio.to_thread(broker.start)
+        await asyncio.to_thread(broker.wait_ready)
+        await until(lambda: not fleet.is_waiting_for_broker, "the broker is found again")
+    assert not fleet.is_waiting_for_broker
+
+
 async def test_a_message_that_the_broker_lost_is_sent_again_under_its_id(broker: Valkey) -> None:
     def lose_the_first(_: Delivery) -> AnyResult | None:
         return None if len(responder.deliveries) == 1 else ANSWERED
