@@ -17,17 +17,21 @@ from producer.backoff import Outage
 from producer.envelope import CallHeader
 from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
 from tasks.redelivery.lease import Lease
-from tasks.redelivery.scripts import ACKNOWLEDGE
+from tasks.redelivery.scripts import ACKNOWLEDGE, ALSO_WHEN_FULL
 
 logger = logging.getLogger(__name__)
 
 # One round trip's worth at most; a larger one would hold up the server and this worker's loop.
 _MAX_BATCH = 256
 
-# KEYS list, leased, leases, losses; ARGV seconds to live, reply, tag… An empty tag stands for no lease. A server that
-# is full says so before anything is done: none is acknowledged without its reply.
+# A reply that takes its message's place is stored by a server that is full, too: only so does it become less full.
+_ALSO_WHEN_FULL = "if #KEYS > 1 then " + ALSO_WHEN_FULL.format(3).strip() + " end"
+
+# KEYS list, leased, leases, losses; ARGV seconds to live, reply, tag… An empty tag stands for no lease. Without any
+# lease a server that is full says so before anything is done.
 _PUSH = (
     ACKNOWLEDGE
+    + _ALSO_WHEN_FULL
     + """
 for index = 2, #ARGV, 2 do
   redis.call('RPUSH', KEYS[1], ARGV[index])
@@ -41,6 +45,7 @@ return redis.call('EXPIRE', KEYS[1], ARGV[1])
 # was closed.
 _PUT = (
     ACKNOWLEDGE
+    + _ALSO_WHEN_FULL
     + """
 local is_open = redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
 for index = 2, #ARGV, 3 do

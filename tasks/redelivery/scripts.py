@@ -22,7 +22,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 # A server whose memory is full refuses commands that may need more, BLMOVE and ZADD among them, unless the script has
 # written before. What follows this serves to empty the server again, and must go on. KEYS[…] is a sorted set.
-_ALSO_WHEN_FULL = "redis.call('ZREM', KEYS[{}], '')\n"
+ALSO_WHEN_FULL = "redis.call('ZREM', KEYS[{}], '')\n"
 
 # So often the bulk level is served first, so that it never starves.
 BULK_EVERY = 8
@@ -56,7 +56,7 @@ end
 """
 
 # KEYS consumers; ARGV taken. A consumer registers before its first BLMOVE and goes on doing so while it lives.
-REGISTER = _NOW + _ALSO_WHEN_FULL.format(1) + "return redis.call('ZADD', KEYS[1], now, ARGV[1])"
+REGISTER = _NOW + ALSO_WHEN_FULL.format(1) + "return redis.call('ZADD', KEYS[1], now, ARGV[1])"
 
 # KEYS taken, leased, leases, losses, queue, interactive, bulk, turns; ARGV tag, or "" for a ticket. Leases a message
 # and returns how often its lease ended before, and its tag and text where it is another one than was taken; false when
@@ -133,12 +133,12 @@ return 1
 """
 
 # KEYS queue, taken, leases. What BLMOVE does, without waiting, on a server that refuses it.
-POP = _ALSO_WHEN_FULL.format(3) + "return redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')"
+POP = ALSO_WHEN_FULL.format(3) + "return redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')"
 
 # KEYS leases, consumers; ARGV taken, tags… Renews only leases that are there: an acknowledged delivery stays gone.
 RENEW = (
     _NOW
-    + _ALSO_WHEN_FULL.format(1)
+    + ALSO_WHEN_FULL.format(1)
     + """
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 for index = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now, ARGV[index]) end

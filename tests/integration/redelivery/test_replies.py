@@ -60,22 +60,27 @@ async def test_a_lease_ends_with_its_reply_and_no_other_does(
     assert held(broker, keys) == {b"fourth"}
 
 
-async def test_a_server_that_is_full_ends_no_lease_until_it_has_the_reply(
+async def test_a_full_server_takes_a_reply_in_its_messages_place_and_no_other(
     sender: ReplySender, broker: redis.Redis, keys: QueueKeys
 ) -> None:
-    lease = leased(broker, keys, "tag")
+    place = BatchPlace(id=keys.queue, attempt=1, place=7)
+    answers = batch_key(place.id, place.attempt)
+    broker.hset(answers, OPEN, "1")
+    leases = [leased(broker, keys, tag) for tag in ("one", "two")]
     broker.config_resetstat()
     broker.config_set("maxmemory", 1)
     try:
-        sending = asyncio.create_task(sender.send(call(keys.queue), b"reply", lease))
+        assert await sender.send(call(keys.queue), b"reply", leases[0])
+        assert await sender.send(CallHeader(enqueued_at=0.0, batch=place), b"answer", leases[1])
+        assert held(broker, keys) == set()
+        sending = asyncio.create_task(sender.send(call(keys.queue), b"without"))
         await until(lambda: "errorstat_OOM" in broker.info("errorstats"), "the server refuses")
-        assert not broker.exists(reply_key(keys.queue))
-        assert held(broker, keys) == {b"tag"}
+        assert broker.lrange(reply_key(keys.queue), 0, -1) == [b"reply"]
     finally:
         broker.config_set("maxmemory", 0)
-    assert await sending
-    assert broker.lrange(reply_key(keys.queue), 0, -1) == [b"reply"]
-    assert held(broker, keys) == set()
+    assert not await sending
+    assert broker.lrange(reply_key(keys.queue), 0, -1) == [b"reply", b"without"]
+    assert broker.hget(answers, "7") == b"answer"
 
 
 async def test_a_reply_that_cannot_be_stored_for_ever_leaves_its_lease_to_its_worker(
