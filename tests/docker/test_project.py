@@ -73,3 +73,19 @@ async def test_a_worker_of_it_runs_the_projects_repl(
 def test_a_repl_that_does_not_take_its_header_fails_the_build(base: str, header: str) -> None:  # noqa: ARG001 - tools
     with pytest.raises(AssertionError, match="the REPL does not take its header"):
         build("tests/docker/standin/Dockerfile", BASE + "-broken", TOOLS=TOOLS, LEAN_HEADER=header)
+
+
+@pytest.mark.timeout(1200)
+def test_versions_that_do_not_belong_together_fail_the_build(base: str) -> None:  # noqa: ARG001 - tools
+    with pytest.raises(AssertionError, match="need leanprover/lean4:v9, not leanprover/lean4:v0"):
+        build("tests/docker/standin/Dockerfile", BASE + "-broken", TOOLS=TOOLS, MATHLIB_REVISION="leanprover/lean4:v9")
+
+
+@pytest.mark.timeout(1200)
+def test_a_project_may_have_no_mathlib(base: str) -> None:  # noqa: ARG001 - tools
+    tag = BASE + "-bare"
+    build("tests/docker/standin/Dockerfile", tag, TOOLS=TOOLS, MATHLIB_REVISION="", LEAN_HEADER="import Std")
+    listing = docker("run", "--rm", tag, "sh", "-c", "cat /opt/lean/project/lake-manifest.json; env")
+    docker("image", "rm", tag)
+    assert '{"REPL": "r1"}' in listing
+    assert "LEANFLEET_WORKER_HEADER=import Std" in listing
