@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
-import botocore.exceptions
 from botocore.config import Config
 
 from workers.scaling.metrics import Metrics
@@ -51,7 +50,7 @@ class CloudWatch:
             await asyncio.sleep(PERIOD_SECONDS)
             try:
                 await self.tell()
-            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next minute may be better, and scaling goes on
                 logger.warning("CloudWatch was not told: %s", error)
 
     async def tell(self) -> None:
