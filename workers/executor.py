@@ -607,6 +607,8 @@ class Executor:
         """Remember a proof state, `steps` after the one of `work`, if it would be dear to have again."""
         rebuild_seconds = work.replay_seconds + seconds
         costs = self._costs
+        if rebuild_seconds <= self._settings.export_after_seconds:
+            return
         if is_dear(rebuild_seconds, fetch_seconds=costs.fetch_seconds, load_seconds=costs.load_seconds):
             depth = work.recipe.depth + steps
             self._keepsakes.add(Keepsake(state_id, depth, work.recipe.header, rebuild_seconds))

@@ -1,5 +1,6 @@
 """Trials of some seconds, so that every change meets every fault; `make chaos` runs long ones."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.chaos.schedule import (
     in_turn,
     make_schedule,
 )
+from tests.needs import need
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,8 @@ from tests.chaos.schedule import (
 async def test_every_operation_is_answered_once_and_as_in_calm(
     seed: int, kinds: tuple[str, ...], tmp_path: Path
 ) -> None:
+    if FILL_DISK in kinds:
+        need("prlimit", "" if hasattr(resource, "prlimit") else "only Linux limits other processes")
     faults = in_turn(*kinds, every_seconds=2.5, seconds=2.2, seed=seed)
     await passes(Trial(seed=seed, operations=400, all_faults=True, faults=faults, longest_seconds=3.0), tmp_path)
 

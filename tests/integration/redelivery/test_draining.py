@@ -190,6 +190,7 @@ async def test_states_that_were_dear_to_reach_are_stored_before_a_worker_ends(
         WORKER_REPL_COMMAND="",  # the embedded Lean
         STORE_URL=store.as_uri(),
         WORKER_BLOB_KEYS="a key for the tests only",
+        WORKER_EXPORT_AFTER_SECONDS="0.01",
         REDELIVERY_GRACE_SECONDS="60",
     )
     async with Client(settings) as fleet:

@@ -23,7 +23,7 @@ async def hole(worker: Worker, code: str) -> StateRef:
 
 
 async def test_what_was_dear_to_reach_is_stored_at_the_end_and_found_by_others(start: Start) -> None:
-    async with start() as ending:
+    async with start(export_after_seconds=0.01) as ending:
         dear = await hole(ending, DEAR)
         assert await ending.executor.store_keepsakes(seconds=60) == 1
         assert await ending.executor.store_keepsakes(seconds=60) == 0  # it is stored
@@ -34,16 +34,16 @@ async def test_what_was_dear_to_reach_is_stored_at_the_end_and_found_by_others(s
 
 
 async def test_nothing_is_stored_without_time_or_without_a_store(start: Start) -> None:
-    async with start() as ending:
+    async with start(export_after_seconds=0.01) as ending:
         await hole(ending, DEAR)
         assert await ending.executor.store_keepsakes(seconds=0.0) == 0
-    async with start(store=False) as poor:
+    async with start(store=False, export_after_seconds=0.01) as poor:
         await hole(poor, DEAR)
         assert await poor.executor.store_keepsakes(seconds=60) == 0
 
 
 async def test_a_repl_at_work_is_left_alone_until_it_has_finished(start: Start) -> None:
-    async with start(size=1, spares=0) as ending:
+    async with start(size=1, spares=0, export_after_seconds=0.01) as ending:
         await hole(ending, DEAR)
         async with ending.pool.lease():
             storing = asyncio.create_task(ending.executor.store_keepsakes(seconds=60))
@@ -53,10 +53,16 @@ async def test_a_repl_at_work_is_left_alone_until_it_has_finished(start: Start) 
 
 
 async def test_being_told_to_stop_leaves_no_lease_behind(start: Start) -> None:
-    async with start(size=1, spares=0) as ending:
+    async with start(size=1, spares=0, export_after_seconds=0.01) as ending:
         await hole(ending, DEAR)
         storing = asyncio.create_task(ending.executor.store_keepsakes(seconds=60))
         await until(lambda: ending.pool.snapshot().busy == 1 or storing.done(), "it has begun")
         storing.cancel()
         await asyncio.wait([storing])
         assert (await ending.run(RunCode(code="example : True := trivial"))).outcome is Outcome.OK
+
+
+async def test_what_costs_less_than_a_worker_exports_for_is_left_to_be_run_again(start: Start) -> None:
+    async with start(export_after_seconds=600.0) as ending:
+        await hole(ending, DEAR)
+        assert await ending.executor.store_keepsakes(seconds=60) == 0
