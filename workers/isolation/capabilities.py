@@ -65,7 +65,7 @@ def _find_bubblewrap() -> tuple[str, str]:
     if path is None:
         return "", "bubblewrap is not installed (Debian: apt-get install bubblewrap)"
     flaw = ""
-    # Without a user namespace, too, as root's REPLs have none: one that is made in a container, where parts of /proc are
+    # Without a user namespace, too, as for REPLs of root: one that is made in a container, where parts of /proc are
     # covered, may not mount another /proc.
     for namespaces in (("--unshare-all",), ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")):
         trial = (path, *namespaces, "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
