@@ -128,9 +128,13 @@ async def _verdicts(worker: WorkerSettings) -> list[Finding]:
 
     strength = Verifier(await asyncio.to_thread(open_project, worker), worker).strength
     if strength is Strength.COMMAND:
-        advice = "this REPL cannot export constants: set verify_command for rewards; see docs/verdicts.md"
+        advice = (
+            "this REPL cannot export constants: for rewards set verify_checker and verify_command, best to Comparator; "
+            "see docs/verdicts.md"
+        )
         return [Finding(level=Level.WARNING, subject="verdicts", found=f"strength {strength}", advice=advice)]
-    return [Finding(level=Level.FINE, subject="verdicts", found=f"strength {strength}")]
+    by = f", by {worker.verify_checker or worker.verify_command}" if strength is Strength.EXTERNAL else ""
+    return [Finding(level=Level.FINE, subject="verdicts", found=f"strength {strength}{by}")]
 
 
 async def _images(worker: WorkerSettings) -> list[Finding]:

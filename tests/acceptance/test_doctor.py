@@ -127,3 +127,13 @@ def test_a_worker_that_cannot_start_says_why_and_exits_with_2(
     assert result.returncode == 2, result.stdout + result.stderr
     assert message in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_an_external_checker_is_named_and_one_that_is_not_there_is_told(valkey: Valkey, tmp_path: Path) -> None:
+    environ = worker_environ(valkey.url, "doctor", WORKER_VERIFY_COMMAND="/bin/true")
+    result = run("doctor", "--json", environ=environ, folder=tmp_path)
+    assert "strength external, by /bin/true" in result.stdout
+    environ = worker_environ(valkey.url, "doctor", WORKER_VERIFY_COMMAND="no-such-checker")
+    result = run("doctor", "--json", environ=environ, folder=tmp_path)
+    assert result.returncode == 1
+    assert any("there is no program no-such-checker" in advice for _, advice in findings(result).values())

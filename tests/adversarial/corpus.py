@@ -673,6 +673,18 @@ MORE_SORRIES = [
 ]
 
 LOGIC = [
+    Attempt(name="the code generator's proof of everything", proof="theorem t : 1 = 2 := lcProof", reason="lean_error"),
+    Attempt(
+        name="the code generator's unreachable place",
+        proof="theorem t : 1 = 2 := lcUnreachable",
+        reason="lean_error",
+    ),
+    Attempt(
+        name="an axiom of the library's that is none of the logic's",
+        proof="theorem t : 1 = 1 := by\n  have := Lean.Parser.Tactic.intro\n  rfl",
+        statement="theorem t : 1 = 1 := sorry",
+        reason="forbidden_axiom: Lean.Parser.Tactic.intro",
+    ),
     Attempt(
         name="data out of a proposition with two proofs",
         proof="inductive Two : Prop | a | b\n"
