@@ -46,10 +46,18 @@ resource "aws_iam_role_policy" "states" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid      = "ReadAndWriteStates"
-        Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = ["${var.store.arn}/${var.store.prefix}/*"]
+        Sid    = "ReadAndWriteStates"
+        Effect = "Allow"
+        Action = ["s3:GetObject", "s3:PutObject"]
+        # Not batches and proofs, which are their producers'. The last one is the doctor's.
+        Resource = [
+          "${var.store.arn}/${var.store.prefix}/blobs/*",
+          "${var.store.arn}/${var.store.prefix}/exports/*",
+          "${var.store.arn}/${var.store.prefix}/recipes/*",
+          "${var.store.arn}/${var.store.prefix}/images/*",
+          "${var.store.arn}/${var.store.prefix}/image-chunks/*",
+          "${var.store.arn}/${var.store.prefix}/leanfleet-check/*",
+        ]
       },
       {
         # Without it, S3 says "forbidden" of an object that is only not there.
