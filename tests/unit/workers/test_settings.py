@@ -1,9 +1,12 @@
 """Settings of a worker come from the environment, and impossible ones are refused by name."""
 
+import inspect
+
 import pytest
 
 from producer.errors import SettingsError
 from producer.settings import load_section
+from tasks.commands.flower import flower
 from workers.settings import PoolSettings, WorkerSettings, usable_cores
 
 
@@ -22,3 +25,8 @@ def test_a_pool_is_as_large_as_there_are_cores_unless_it_is_said() -> None:
 def test_an_impossible_number_is_refused_by_name(field: str) -> None:
     with pytest.raises(SettingsError, match=field):
         load(**{field: "-1"})
+
+
+def test_metrics_and_flower_are_for_this_computer_alone_unless_it_is_said() -> None:
+    assert load().metrics_address == "127.0.0.1"
+    assert inspect.signature(flower).parameters["address"].default == "127.0.0.1"
