@@ -199,6 +199,8 @@ class Leases(RuleBasedStateMachine):
     @rule()
     def kill_the_server(self) -> None:
         self.restarts += 1
+        # With `appendfsync everysec` a server whose disk is busy answers before it has written, by two seconds at most.
+        self.client.waitaof(1, 0, 30_000)
         self.server.kill()
         self.server.start()
         self.server.wait_ready()
