@@ -143,6 +143,7 @@ class Controller:
             reports=sight.reports,
             offers=self._provider.offers,
             boot_seconds=memory.boot_seconds(self._settings.assumed_boot_seconds),
+            interval_seconds=self._settings.interval_seconds,
         )
         if view.blackout:
             self._say("blackout", "no worker reports: the broker's trouble rather than the machines', nothing is done")

@@ -21,6 +21,9 @@ LOST_SECONDS = 180.0
 # A machine whose workers never reported is ended after several boot times, and no sooner than this.
 NEVER_UP_SECONDS = 600.0
 NEVER_UP_BOOTS = 5
+# A look tells of the time since the last one, as far as that was a step or two. When the broker or we were away for
+# longer, nobody could be heard, and the first look afterwards comes before most workers have reported again.
+HEARD_STEPS = 2
 
 
 class Known(msgspec.Struct, kw_only=True):
@@ -30,6 +33,7 @@ class Known(msgspec.Struct, kw_only=True):
     since: float
     is_new: bool  # it appeared while we watched, so that its boot can be measured
     reported_at: float | None = None
+    silent_seconds: float = 0.0  # since its last report or, before the first, since it is known; while we could hear
     warm_at: float | None = None
     slots: int = 0
     in_flight: int = 0
@@ -71,8 +75,19 @@ class Fleet(msgspec.Struct, kw_only=True):
         reports: Sequence[WorkerReport],
         offers: Iterable[Offer],
         boot_seconds: float,
+        interval_seconds: float = 10.0,
     ) -> View:
-        """Take in what provider and workers say. `boot_seconds` is how long a boot is expected to last."""
+        """Take in what provider and workers say.
+
+        `boot_seconds` is how long a boot is expected to last, `interval_seconds` how often we look.
+        """
+        elapsed = 0.0 if self.looked_at is None else max(now - self.looked_at, 0.0)
+        heard = min(elapsed, HEARD_STEPS * interval_seconds)
+        if reports and self.dark_since is not None:
+            # The workers that are heard again are the first of many: the others have their time from now on.
+            for each in self.known.values():
+                each.silent_seconds = 0.0
+            heard = 0.0
         slots = {offer.name: offer.slots for offer in offers}
         by_machine = of_machines(reports)
         preempted = self._forget_gone(instances)
@@ -87,8 +102,9 @@ class Fleet(msgspec.Struct, kw_only=True):
                 known = Known(offer=instance.offer, since=since, is_new=self.looked_at is not None)
                 self.known[instance.id] = known
             said = by_machine.get(instance.id, [])
+            known.silent_seconds += heard
             preempted += self._hear(now, known, said, boots)
-            state = _state(now, known, said, boot_seconds)
+            state = _state(known, said, boot_seconds)
             if state is MachineState.LOST and known.reported_at is None:
                 broken.append(known.offer)
             machines.append(
@@ -124,6 +140,7 @@ class Fleet(msgspec.Struct, kw_only=True):
         if not said:
             return 0
         known.reported_at = now
+        known.silent_seconds = 0.0
         known.slots = sum(report.slots for report in said)
         known.in_flight = sum(report.in_flight for report in said)
         known.leaving = any(report.state in (WorkerState.DRAINING, WorkerState.DRAINED) for report in said)
@@ -162,17 +179,16 @@ class Fleet(msgspec.Struct, kw_only=True):
         return total
 
 
-def _state(now: float, known: Known, said: Sequence[WorkerReport], boot_seconds: float) -> MachineState:
+def _state(known: Known, said: Sequence[WorkerReport], boot_seconds: float) -> MachineState:
     if known.reported_at is None:
         patience = max(NEVER_UP_SECONDS, NEVER_UP_BOOTS * boot_seconds)
-        return MachineState.LOST if now - known.since > patience else MachineState.BOOTING
-    silent_seconds = now - known.reported_at
-    if silent_seconds >= LOST_SECONDS:
+        return MachineState.LOST if known.silent_seconds > patience else MachineState.BOOTING
+    if known.silent_seconds >= LOST_SECONDS:
         return MachineState.LOST
     states = {report.state for report in said}
     if states == {WorkerState.DRAINED} and known.in_flight == 0:
         return MachineState.DRAINED
-    if known.draining or known.preempted or known.leaving or silent_seconds >= SILENT_SECONDS:
+    if known.draining or known.preempted or known.leaving or known.silent_seconds >= SILENT_SECONDS:
         return MachineState.DRAINING
     return MachineState.BOOTING if known.warm_at is None else MachineState.WARM
 

@@ -22,9 +22,22 @@ def report(machine: str, state: WorkerState = WorkerState.WARM, **fields: object
     return WorkerReport(machine=machine, state=state, **usual | fields)  # type: ignore[arg-type]
 
 
-def look(fleet: Fleet, now: float, machines: str, *reports: WorkerReport, boot_seconds: float = 60) -> View:
-    instances = [Instance(id=each, offer="spot") for each in machines]
-    return fleet.look(now, instances=instances, reports=reports, offers=[OFFER], boot_seconds=boot_seconds)
+def look(
+    fleet: Fleet,
+    now: float,
+    machines: str,
+    *reports: WorkerReport,
+    boot_seconds: float = 60,
+    interval_seconds: float = 1000,
+) -> View:
+    return fleet.look(
+        now,
+        instances=[Instance(id=each, offer="spot") for each in machines],
+        reports=reports,
+        offers=[OFFER],
+        boot_seconds=boot_seconds,
+        interval_seconds=interval_seconds,
+    )
 
 
 def state(view: View) -> MachineState:
@@ -128,6 +141,39 @@ def test_a_fleet_of_one_may_well_be_silent() -> None:
     fleet = Fleet()
     look(fleet, 100, "a", report("a"))
     assert not look(fleet, 110, "a").blackout
+
+
+@pytest.mark.parametrize("machines", ["a", "ab", "abc"])
+def test_after_an_outage_in_which_nobody_could_look_all_have_time_to_report_again(machines: str) -> None:
+    fleet = Fleet()
+    look(fleet, 100, machines, *(report(each, in_flight=8) for each in machines), interval_seconds=10)
+    # The broker was away for an hour, and every step failed. It is back, and one worker was quicker than we.
+    back = 100 + 3600
+    quick = report(machines[-1], in_flight=8)
+    for now, reports in ((back, ()), (back + 10, (quick,)), (back + 20, (quick,))):
+        states = {each.state for each in look(fleet, now, machines, *reports, interval_seconds=10).machines}
+        assert MachineState.LOST not in states
+
+
+def test_after_a_blackout_the_first_that_reports_again_does_not_condemn_the_others() -> None:
+    fleet = Fleet()
+    reports = [report(each, in_flight=8) for each in "abc"]
+    look(fleet, 100, "abc", *reports, interval_seconds=10)
+    end = int(100 + LOST_SECONDS)
+    assert all(look(fleet, now, "abc", interval_seconds=10).blackout for now in range(110, end, 10))
+    view = look(fleet, end, "abc", reports[0], interval_seconds=10)
+    assert {each.state for each in view.machines} == {MachineState.WARM}
+    for now in range(end + 10, end + int(LOST_SECONDS), 10):
+        view = look(fleet, now, "abc", reports[0], interval_seconds=10)
+        assert MachineState.LOST not in {each.state for each in view.machines}
+    view = look(fleet, end + int(LOST_SECONDS), "abc", reports[0], interval_seconds=10)
+    assert [each.state for each in view.machines] == [MachineState.WARM, MachineState.LOST, MachineState.LOST]
+
+
+def test_a_machine_that_boots_while_nobody_can_look_is_waited_for() -> None:
+    fleet = Fleet()
+    look(fleet, 0, "a", interval_seconds=10)
+    assert state(look(fleet, 10 * NEVER_UP_SECONDS, "a", interval_seconds=10)) is MachineState.BOOTING
 
 
 def usage(completed: int, busy_seconds: float, **durations: int) -> dict[str, Usage]:
