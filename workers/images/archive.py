@@ -99,30 +99,33 @@ class Archive:
             raise ImageRefusedError(f"there is no image {name}") from error
         return Manifest.from_json(data, expected_id=name.rpartition("/")[2])
 
-    async def find(self, project: str, header: str, here: Machine, *, fenced: bool = False) -> Manifest | None:
-        """An image of this fleet for this header, project and machine, by its manifest; None: there is none.
+    async def find(self, project: str, header: str, here: Machine, *, fenced: bool = False) -> tuple[Manifest, ...]:
+        """The images of this fleet for this header, project and machine, by their manifests, the newest first.
 
-        `fenced`: whether for isolated REPLs.
+        `fenced`: whether for isolated REPLs. Any of them may still be refused for the files that it maps: libraries
+        are replaced without another kernel, and an image from before does not leave the store by itself.
 
         Raises:
             ImageRefusedError: there are images for it, and none fits or none is this fleet's.
             StoreUnavailableError: the store cannot be read.
         """
         refused: ImageRefusedError | None = None
-        async for _, manifest in self.manifests(f"{folder_of(project, header)}/"):
-            if isinstance(manifest, ImageRefusedError):
-                refused = manifest
-            elif bool(manifest.warm.folder) == fenced:
-                try:
-                    manifest.require_signature(self._signer)
-                    manifest.require_machine(here)
-                except ImageRefusedError as error:
-                    refused = error
-                else:
-                    return manifest
-        if refused is not None:
+        found = []
+        infos = [info async for info in self._store.list(f"{folder_of(project, header)}/")]
+        for info in sorted(infos, key=lambda info: info.modified_at, reverse=True):
+            try:
+                manifest = await self.read(info.name)
+                if bool(manifest.warm.folder) != fenced:
+                    continue
+                manifest.require_signature(self._signer)
+                manifest.require_machine(here)
+            except ImageRefusedError as error:
+                refused = refused or error
+            else:
+                found.append(manifest)
+        if refused is not None and not found:
             raise refused
-        return None
+        return tuple(found)
 
     async def fetch(self, manifest: Manifest, *, here: Machine, parent: Path) -> Image:
         """The image as files in a new folder of `parent`, after everything about it was checked.

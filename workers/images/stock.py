@@ -19,6 +19,7 @@ from workers.images.errors import ImageError, ImageRefusedError
 from workers.images.freezing import freeze, remove
 from workers.images.image import Image
 from workers.images.machine import this_machine
+from workers.images.manifest import Manifest
 from workers.images.thawing import restoring
 from workers.isolation.enclosure import Enclosures
 from workers.launch import Launch
@@ -253,21 +254,32 @@ class ImageStock:
                 continue
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
-                    manifest = await archive.find(self._project, header, self._machine, fenced=fenced)
-                if manifest is None:
-                    continue
+                    manifests = await archive.find(self._project, header, self._machine, fenced=fenced)
                 async with asyncio.timeout(_FETCH_SECONDS):
-                    shelf.image = await archive.fetch(manifest, here=self._machine, parent=self.folder)
+                    for manifest in manifests:
+                        if (image := await self._fetch(archive, manifest)) is not None:
+                            shelf.image = image
+                            return
             except ImageRefusedError as error:
-                self.counts.refused += 1
-                log.warning("an image is refused: %s", error)
+                self._refused(error)
             except (ImageError, StoreError, TimeoutError) as error:
                 self._down_until[archive] = time.monotonic() + _DOWN_SECONDS
                 log.warning("no image was fetched: %s", str(error) or "the store is too slow")
-            else:
-                self.counts.fetched += 1
-                log.info("fetched image %s", manifest.id[:12])
-                return
+
+    async def _fetch(self, archive: Archive, manifest: Manifest) -> Image | None:
+        """None where it is refused, which says nothing of the next one."""
+        try:
+            image = await archive.fetch(manifest, here=self._machine, parent=self.folder)
+        except ImageRefusedError as error:
+            self._refused(error)
+            return None
+        self.counts.fetched += 1
+        log.info("fetched image %s", manifest.id[:12])
+        return image
+
+    def _refused(self, error: ImageRefusedError) -> None:
+        self.counts.refused += 1
+        log.warning("an image is refused: %s", error)
 
     def _shelf(self, header: str) -> _Shelf:
         return self._shelves.setdefault(header, _Shelf())

@@ -69,9 +69,9 @@ async def test_an_image_is_found_by_project_header_and_machine(
 ) -> None:
     manifest = await archive.add(image)
     here = this_machine(freezer.criu.version)
-    assert await archive.find(image.warm.project, image.warm.header, here) == manifest
-    assert await archive.find(image.warm.project, "import Other", here) is None
-    assert await archive.find("another", image.warm.header, here) is None
+    assert await archive.find(image.warm.project, image.warm.header, here) == (manifest,)
+    assert await archive.find(image.warm.project, "import Other", here) == ()
+    assert await archive.find("another", image.warm.header, here) == ()
     elsewhere = msgspec.structs.replace(here, cpu_flags=())
     with pytest.raises(ImageRefusedError, match="this processor lacks"):
         await archive.find(image.warm.project, image.warm.header, elsewhere)

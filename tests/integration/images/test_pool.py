@@ -23,6 +23,7 @@ from tests.waiting import until
 from workers.images.archive import Archive
 from workers.images.criu import Criu
 from workers.images.errors import ImageError
+from workers.images.image import stamps
 from workers.images.stock import ImageStock
 from workers.pool import AsyncLeanREPLPool, Handle, WarmREPL
 from workers.processes import children
@@ -311,6 +312,31 @@ async def test_a_worker_that_starts_finds_an_image_in_the_store(criu: Criu, tmp_
                 await settled(pool)
             assert third.counts.refused == 1
             assert third.counts.thawed == 0
+
+
+async def test_images_from_before_an_upgrade_do_not_hide_one_that_fits(criu: Criu, tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    library = tmp_path / "library.so"
+    async with open_store(Settings(store_url=shelf.as_uri())) as store:
+        archive = Archive(store, Signer("a-secret-of-this-fleet"))
+        with contextlib.closing(ImageStock(criu, project="p", parent=tmp_path)) as first:
+            async with opened(first) as pool:
+                await settled(pool)
+                image = first._shelf(HEADER).image
+                assert image is not None
+                await archive.add(image)
+                for version in range(8):  # whose ids come before and after that of the one that fits
+                    library.write_text(f"version {version}")
+                    old = {**image.mapped, **stamps([library])}
+                    await archive.add(dataclasses.replace(image, mapped=old))
+        library.write_text("replaced since")
+        with contextlib.closing(ImageStock(criu, project="p", archives=(archive,), parent=tmp_path)) as second:
+            async with opened(second) as pool:
+                await settled(pool)
+                assert second.counts.fetched == 1
+                assert second.counts.refused == 8
+                assert second.counts.frozen == 0
 
 
 async def test_an_image_of_another_machine_is_refused_and_counted_and_repls_are_started(
