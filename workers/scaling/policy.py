@@ -47,8 +47,8 @@ class PolicySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         if not 0 <= self.min_machines <= self.max_machines:
             raise ValueError(f"min_machines ({self.min_machines}) must be from 0 to max_machines ({self.max_machines})")
         for name in ("clear_within_seconds", "assumed_service_seconds", "assumed_samples", "useful_seconds"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

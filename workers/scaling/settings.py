@@ -1,19 +1,19 @@
 """What can be set for the controller: tables `[autoscale]` and `[policy]`, variables `LEANFLEET_AUTOSCALE_…`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from producer.errors import SettingsError
 from workers.scaling.providers.aws import AwsSettings
 from workers.scaling.providers.gcp import GcpSettings
-from workers.scaling.scenario import OfferedMachines
+from workers.scaling.scenario import Duration, OfferedMachines
 
 
 class LocalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The local provider's machines."""
 
-    boot_seconds: float = 0.0  # waited before a machine's process is started
+    boot_seconds: Duration = 0.0  # waited before a machine's process is started
     directory: str = ""  # where machines log; empty: a temporary folder
 
 
@@ -22,11 +22,11 @@ class AutoscaleSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: Literal["local", "aws", "gcp", "standing"] = "local"
     offers: tuple[OfferedMachines, ...] = ()
-    interval_seconds: float = 10.0
-    lease_seconds: float = 35.0  # how long a dead leader is waited for
-    assumed_boot_seconds: float = 120.0  # until a boot was measured
+    interval_seconds: Duration = 10.0
+    lease_seconds: Duration = 35.0  # how long a dead leader is waited for
+    assumed_boot_seconds: Duration = 120.0  # until a boot was measured
     metrics_address: str = "127.0.0.1"
-    metrics_port: int = 9108  # 0: no metrics
+    metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 9108  # 0: no metrics
     local: LocalSettings = LocalSettings()
     aws: AwsSettings = AwsSettings()
     gcp: GcpSettings = GcpSettings()
