@@ -1,16 +1,20 @@
 """`leanfleet image`: freeze a warm REPL, and take its image to the machines that thaw it."""
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from producer.commands.terminal import printable
-from producer.errors import InvalidInputError, SettingsError
+from producer.errors import InvalidInputError, LeanFleetError, SettingsError
+from producer.header import split_header
 from producer.settings import load_section, load_settings
 from producer.store import open_store
+from workers.commands.states import parse_age
 from workers.images.archive import Archive
 from workers.images.criu import find_criu
 from workers.images.errors import ImageRefusedError, ImagesUnavailableError
@@ -63,6 +67,8 @@ def build(
 
 
 async def _build(header: str) -> Manifest:
+    if split_header(header.replace(";", "\n")).body.strip():
+        raise InvalidInputError(f"{printable(header)!r} is no header: write imports alone, as in 'import Mathlib'")
     worker = load_section("worker", WorkerSettings)
     if not Signer(worker.blob_keys).can_sign:
         raise SettingsError("an image must be signed, and there is no key: set LEANFLEET_WORKER_BLOB_KEYS")
@@ -91,14 +97,34 @@ async def _list(*, in_store: bool) -> None:
             if isinstance(manifest, ImageRefusedError):
                 typer.echo(f"{name.rpartition('/')[2][:12]}  unusable: {manifest.message}")
             else:
-                typer.echo(_line(manifest, manifest.warm.machine.misfit(here) if here else "no CRIU here"))
+                typer.echo(_line(manifest, here.misfit(manifest)))
 
 
-def _here() -> Machine | None:
+@dataclass(frozen=True, kw_only=True)
+class _Here:
+    """What images must fit; None and "" where there is none, or it cannot be told."""
+
+    machine: Machine | None
+    project: str
+
+    def misfit(self, manifest: Manifest) -> str:
+        if self.machine is None:
+            return "there is no working CRIU here to thaw it"
+        if self.project and manifest.warm.project != self.project:
+            return f"it is for another project or toolchain, and here is {self.project}"
+        return manifest.warm.machine.misfit(self.machine)
+
+
+def _here() -> _Here:
     try:
-        return this_machine(find_criu().version)
+        machine = this_machine(find_criu().version)
     except ImagesUnavailableError:
-        return None
+        return _Here(machine=None, project="")
+    try:
+        project = open_project(load_section("worker", WorkerSettings)).fingerprint
+    except LeanFleetError:  # images may be looked at where no Lean is
+        project = ""
+    return _Here(machine=machine, project=project)
 
 
 def _line(manifest: Manifest, misfit: str) -> str:
@@ -167,11 +193,11 @@ async def _verify(ids: list[str], *, in_store: bool) -> int:
     return bad
 
 
-def _fit(manifest: Manifest, here: Machine | None) -> str:
-    if here is None:
-        return "there is no working CRIU here to thaw it"
+def _fit(manifest: Manifest, here: _Here) -> str:
+    if (misfit := here.misfit(manifest)) or here.machine is None:
+        return misfit
     try:
-        manifest.require_fit(here)
+        manifest.require_fit(here.machine)
     except ImageRefusedError as error:
         return error.message
     return "it fits this machine"
@@ -190,6 +216,30 @@ async def _remove(ids: list[str], *, in_store: bool) -> None:
     typer.echo(f"{len(names)} images deleted, and {chunks} chunks that no other uses")
 
 
+@app.command()
+def gc(
+    older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="As in 30d, 12h or 90m.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="Images of that age as well: workers make their own then.")
+    ] = False,
+    store: _InStore = False,
+) -> None:
+    """Delete chunks that belong to no image, as a push that is broken off leaves them.
+
+    Run it while nobody pushes: chunks that an earlier push has left are used again by the next one.
+    """
+    asyncio.run(_gc(dt.datetime.now(dt.UTC) - parse_age(older_than), dry_run=dry_run, images=images, in_store=store))
+
+
+async def _gc(before: dt.datetime, *, dry_run: bool, images: bool, in_store: bool) -> None:
+    async with _archive(in_store=in_store) as archive:
+        swept = await archive.sweep(before, images=images, dry_run=dry_run)
+    verb = "would be" if dry_run else "were"
+    typer.echo(f"{swept.images} images and {swept.chunks} chunks, {swept.size_bytes:,} bytes, {verb} deleted")
+
+
 async def _named(archive: Archive, ids: list[str], *, in_store: bool) -> list[str]:
     """The names of images by how their ids begin. Raise InvalidInputError for one that is not there, or not alone."""
     names = [name async for name in archive.names()]
@@ -205,4 +255,4 @@ async def _named(archive: Archive, ids: list[str], *, in_store: bool) -> list[st
             found += fits
             continue
         raise InvalidInputError(f"{printable(wanted)!r} {problem}: `leanfleet image list{option}` shows their ids")
-    return found
+    return list(dict.fromkeys(found))

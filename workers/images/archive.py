@@ -5,11 +5,13 @@ fixed places too.
 """
 
 import asyncio
+import datetime as dt
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from producer.errors import BlobCorruptError, BlobMissingError, InvalidInputError
 from producer.store import AsyncStore
@@ -33,6 +35,14 @@ def folder_of(project: str, header: str) -> str:
 
 def name_of(manifest: Manifest) -> str:
     return f"{folder_of(manifest.warm.project, manifest.warm.header)}/{manifest.id}"
+
+
+class Swept(NamedTuple):
+    """What was deleted, or would be."""
+
+    images: int
+    chunks: int
+    size_bytes: int  # of the chunks
 
 
 class Archive:
@@ -184,29 +194,65 @@ class Archive:
             StoreUnavailableError: one of the stores cannot be reached.
         """
         manifest.require_signature(self._signer)
-        wanted = sorted(manifest.chunks)
+        wanted = list({chunk.sha256: chunk for part in manifest.parts for chunk in part.chunks}.values())
         for start in range(0, len(wanted), _AT_ONCE):
-            await asyncio.gather(*(self._copy_chunk(sha256, to) for sha256 in wanted[start : start + _AT_ONCE]))
+            await asyncio.gather(*(self._copy_chunk(chunk, to) for chunk in wanted[start : start + _AT_ONCE]))
         await to._store.put_named(name_of(manifest), manifest.to_json())  # noqa: SLF001 - one of us
 
-    async def _copy_chunk(self, sha256: str, to: "Archive") -> None:
-        if await to._store.exists(sha256, folder=CHUNKS):  # noqa: SLF001 - one of us
+    async def _copy_chunk(self, chunk: Chunk, to: "Archive") -> None:
+        there = await to._store.info(_name_of_chunk(chunk.sha256))  # noqa: SLF001 - one of us
+        if there is not None and there.size_bytes == chunk.size_bytes:
             return
         try:
-            data = await self._store.get(sha256, folder=CHUNKS)
+            data = await self._store.get(chunk.sha256, folder=CHUNKS)
         except (BlobMissingError, BlobCorruptError) as error:
             raise ImageRefusedError(f"a part of the image is missing or damaged: {error.message}") from error
-        await to._store.put(data, folder=CHUNKS)  # noqa: SLF001 - one of us
+        await to._store.put(data, folder=CHUNKS, replace=there is not None)  # noqa: SLF001 - one of us
 
     async def remove(self, names: Iterable[str]) -> int:
-        """Delete images, and what no other image uses of their chunks; returns how many chunks that were."""
+        """Delete images, and what no other image uses of their chunks; returns how many chunks that were.
+
+        Raises:
+            ImageRefusedError: another image cannot be read, which might use the same; nothing was deleted.
+            StoreUnavailableError: the store cannot be reached.
+        """
         doomed = set(names)
-        lost: set[str] = set()
+        kept, lost = await self._chunks(doomed)
+        await self._store.delete(doomed)
+        await self._store.delete(lost - kept)
+        return len(lost - kept)
+
+    async def sweep(self, before: dt.datetime, *, images: bool = False, dry_run: bool = False) -> Swept:
+        """Delete chunks of no image that were written before a moment: a push that is broken off leaves some.
+
+        With `images`, images that were written before it as well. Raises as `remove` does.
+        """
+        # Chunks first: a push that ends meanwhile is among the images then.
+        old = {info.name: info.size_bytes async for info in self._store.list(f"{CHUNKS}/") if info.modified_at < before}
+        listed = self._store.list(f"{IMAGES}/") if images else None
+        doomed = [info.name async for info in listed if info.modified_at < before] if listed else []
+        kept, _ = await self._chunks(doomed)
+        loose = old.keys() - kept
+        if not dry_run:
+            await self._store.delete(doomed)
+            await self._store.delete(loose)
+        return Swept(images=len(doomed), chunks=len(loose), size_bytes=sum(old[name] for name in loose))
+
+    async def _chunks(self, doomed: Collection[str]) -> tuple[set[str], set[str]]:
+        """The names of the chunks that images use, and of those that `doomed` ones do."""
         kept: set[str] = set()
+        lost: set[str] = set()
         async for name, manifest in self.manifests():
             if isinstance(manifest, Manifest):
-                (lost if name in doomed else kept).update(manifest.chunks)
-        await self._store.delete(doomed)
-        chunks = lost - kept
-        await self._store.delete(f"{CHUNKS}/{sha256[:2]}/{sha256}" for sha256 in chunks)
-        return len(chunks)
+                (lost if name in doomed else kept).update(map(_name_of_chunk, manifest.chunks))
+            elif name not in doomed:
+                short = name.rpartition("/")[2][:12]
+                raise ImageRefusedError(
+                    f"what image {short} uses cannot be told, and might be deleted: {manifest.message}; "
+                    "if no newer leanfleet wrote it, delete it as well"
+                )
+        return kept, lost
+
+
+def _name_of_chunk(sha256: str) -> str:
+    return f"{CHUNKS}/{sha256[:2]}/{sha256}"

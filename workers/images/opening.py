@@ -77,7 +77,7 @@ async def open_stock(
         OSError: there is no room for them.
     """
     if worker.images == "off":
-        raise ImagesUnavailableError("they are switched off by LEANFLEET_WORKER_IMAGES")
+        raise ImagesUnavailableError("images are switched off by LEANFLEET_WORKER_IMAGES")
     async with AsyncExitStack() as stack:
         criu = await asyncio.to_thread(find_criu)
         fencing = await asyncio.to_thread(_fencing, worker, project, criu) if is_fenced else None

@@ -1,6 +1,7 @@
 """Images in a store: what is kept, what is shared, and what is refused before CRIU sees it."""
 
 import dataclasses
+import datetime as dt
 import hashlib
 import os
 import random
@@ -217,6 +218,23 @@ async def test_removing_an_image_keeps_what_others_use(archive: Archive, store: 
     assert await archive.verify(second) == ""
     assert await archive.remove([name_of(second)]) == len(second.chunks)
     assert not [info async for info in store.list()]
+
+
+async def test_nothing_that_an_unreadable_image_may_use_is_deleted(
+    archive: Archive, store: AsyncStore, image: Image
+) -> None:
+    other = dataclasses.replace(image, warm=msgspec.structs.replace(image.warm, header="import Other"))
+    first, second = await archive.add(image), await archive.add(other)
+    newer = msgspec.structs.replace(second, format=2)
+    await store.put_named(name_of(second), newer.to_json())
+    before = [info.name async for info in store.list()]
+    now = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    with pytest.raises(ImageRefusedError, match=second.id[:12]):
+        await archive.remove([name_of(first)])
+    with pytest.raises(ImageRefusedError, match="format 2"):
+        await archive.sweep(now)
+    assert [info.name async for info in store.list()] == before
+    assert await archive.remove([name_of(first), name_of(second)]) == len(first.chunks)
 
 
 async def test_an_image_is_copied_to_another_store(archive: Archive, image: Image, freezer: Freezer) -> None:

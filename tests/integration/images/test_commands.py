@@ -83,11 +83,68 @@ def test_an_image_is_built_pushed_pulled_verified_and_removed(criu: Criu, line: 
     assert not [path for path in (line.folder / "remote").rglob("*") if path.is_file()]
 
 
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_what_a_broken_push_has_left_is_collected(criu: Criu, line: CommandLine, tmp_path: Path) -> None:
+    assert criu.version
+    image = line.run("image", "build").strip()
+    remote = line.folder / "remote"
+    with small_disk(tmp_path / "small") as small:
+        elsewhere = small.as_uri()
+        assert "No space left" in line.run("image", "push", image, expect=2, LEANFLEET_STORE_URL=elsewhere)
+        left = len(files(small))
+        assert left
+        for arguments, found in ((("1h",), 0), (("0s", "--dry-run"), left), (("0s",), left), (("0s",), 0)):
+            said = line.run("image", "gc", "--store", "--older-than", *arguments, LEANFLEET_STORE_URL=elsewhere)
+            assert said.startswith(f"0 images and {found} chunks")
+        assert not files(small)
+    line.run("image", "push", image)
+    whole = len(files(remote))
+    assert "0 images and 0 chunks" in line.run("image", "gc", "--store", "--older-than", "0s")
+    assert len(files(remote)) == whole
+    assert "1 images and " in line.run("image", "gc", "--store", "--older-than", "0s", "--images")
+    assert not files(remote)
+
+
+def test_pushing_again_mends_what_was_cut_off(criu: Criu, line: CommandLine) -> None:
+    assert criu.version
+    image = line.run("image", "build").strip()
+    line.run("image", "push", image)
+    for path in files(line.folder / "remote" / "image-chunks"):
+        path.write_bytes(path.read_bytes()[:-1])
+    assert "damaged" in line.run("image", "verify", "--store", expect=1)
+    line.run("image", "push", image)
+    assert "sound" in line.run("image", "verify", "--store")
+
+
+def test_an_image_named_twice_is_one(criu: Criu, line: CommandLine) -> None:
+    assert criu.version
+    image = line.run("image", "build").strip()
+    assert "1 images deleted" in line.run("image", "rm", image, image[:8])
+
+
+def test_images_of_another_toolchain_are_told_apart(criu: Criu, line: CommandLine) -> None:
+    assert criu.version
+    image = line.run("image", "build").strip()
+    assert "another project" not in line.run("image", "list")
+    project = line.folder / "project"
+    project.mkdir()
+    (project / "lean-toolchain").write_text("leanprover/lean4:v4.20.0")
+    changed = {"LEANFLEET_WORKER_PROJECT_DIRECTORY": str(project)}
+    assert "another project or toolchain" in line.run("image", "list", **changed)
+    said = line.run("image", "verify", image, **changed)
+    assert "sound; it is for another project or toolchain" in said
+
+
 def test_mistakes_are_explained(line: CommandLine, without_criu: str) -> None:
     assert "no criu on the PATH" in line.run("image", "build", expect=2, PATH=without_criu)
     assert "LEANFLEET_WORKER_BLOB_KEYS" in line.run("image", "build", expect=2, LEANFLEET_WORKER_BLOB_KEYS="")
     assert "leanfleet image list" in line.run("image", "rm", "0123456789", expect=2)
     assert "leanfleet image list --store" in line.run("image", "pull", "0123456789", expect=2)
+    assert "imports alone" in line.run("image", "build", "--header", "import Init; def x := 1", expect=2)
+    assert "is no age" in line.run("image", "gc", "--older-than", "old", expect=2)
     assert "too short" in line.run("image", "push", "a", expect=2)
     assert line.run("image", "list", PATH=without_criu) == ""
 
