@@ -98,12 +98,15 @@ return {{0, chosen, message}}
 """
 )
 
-# KEYS taken, queue. Puts back what was taken and not leased, and returns how many messages that were.
-UNTAKE = """
+# KEYS taken, queue, leases. Puts back what was taken and not leased, and returns how many messages that were.
+UNTAKE = (
+    ALSO_WHEN_FULL.format(3)
+    + """
 local count = 0
 while redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'RIGHT') do count = count + 1 end
 return count
 """
+)
 
 # Ends a lease, and returns whether somebody held it. Also right where the lease ended and another worker holds it now:
 # its result is stored. What is back in the queue stays there and is run again.
@@ -155,6 +158,7 @@ return #ARGV - 1
 # can be counted when the queue is empty: what is in the lanes then, less the tickets that consumers are just taking.
 SWEEP = (
     _NOW
+    + ALSO_WHEN_FULL.format(2)
     + """
 local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, tag in ipairs(ended) do

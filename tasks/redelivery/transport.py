@@ -255,9 +255,9 @@ class LeaseChannel(KombuChannel):
                     with contextlib.suppress(Empty):
                         self._brpop_read()
                 with self.conn_or_acquire() as client:
-                    self._untake(keys=[self.taken, self.keys.queue], client=client)
+                    self._untake(keys=[self.taken, self.keys.queue, self.keys.leases], client=client)
                     client.zrem(self.keys.consumers, self.taken)
-            except self.connection_errors as error:
+            except (*self.connection_errors, redis.RedisError) as error:
                 logger.warning("the broker does not hear that this consumer ends; it will notice: %s", error)
         super().close()
 
@@ -344,7 +344,7 @@ class LeaseChannel(KombuChannel):
         """Lease what is in the `taken` list, and deliver it."""
         keys = self._keys()
         if self.paused or not self._takes_leases() or not self.has_appetite():
-            self._untake(keys=[self.taken, keys.queue], client=self.client)
+            self._untake(keys=[self.taken, keys.queue, keys.leases], client=self.client)
             raise Empty
         tag, losses, payload = self._lease(raw)
         self.leased_tags[tag] = losses

@@ -192,7 +192,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def close(self, worker: int) -> None:
-        self.client.eval(scripts.UNTAKE, 2, self._taken(worker), self.keys.queue)
+        self.client.eval(scripts.UNTAKE, 3, self._taken(worker), self.keys.queue, self.keys.leases)
         self.client.zrem(self.keys.consumers, self._taken(worker))
 
     @precondition(lambda self: self.restarts < 1 and len(self.published) > 1)

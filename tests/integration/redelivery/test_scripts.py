@@ -115,6 +115,22 @@ def test_what_a_silent_consumer_had_taken_is_saved_and_no_loss(broker: redis.Red
     assert not broker.exists(keys.losses)
 
 
+def test_what_was_taken_and_not_leased_goes_back_to_a_full_server(broker: redis.Redis, keys: QueueKeys) -> None:
+    """By its consumer, which drains or has no REPL for it, and by the sweep for one that is gone."""
+    gone, leaving = keys.taken("gone"), keys.taken("leaving")
+    broker.eval(scripts.REGISTER, 1, keys.consumers, gone)
+    broker.lpush(gone, MESSAGE)
+    broker.lpush(leaving, OTHER)
+    broker.config_set("maxmemory", 1)
+    try:
+        assert sweep(broker, keys, lease_ms=-1) == [0, 1, 0]
+        assert broker.eval(scripts.UNTAKE, 3, leaving, keys.queue, keys.leases) == 1
+    finally:
+        broker.config_set("maxmemory", 0)
+    assert broker.lrange(keys.queue, 0, -1) == [MESSAGE, OTHER]
+    assert not broker.exists(gone, leaving)
+
+
 def test_a_silent_consumer_is_looked_after_until_it_is_long_gone(broker: redis.Redis, keys: QueueKeys) -> None:
     """Frozen in the middle of a take and continued, it may be given a message after it was swept."""
     taken = keys.taken("silent")
