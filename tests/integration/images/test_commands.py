@@ -132,9 +132,9 @@ def test_images_of_another_toolchain_are_told_apart(criu: Criu, line: CommandLin
     project = line.folder / "project"
     project.mkdir()
     (project / "lean-toolchain").write_text("leanprover/lean4:v4.20.0")
-    changed = {"LEANFLEET_WORKER_PROJECT_DIRECTORY": str(project)}
-    assert "another project or toolchain" in line.run("image", "list", **changed)
-    said = line.run("image", "verify", image, **changed)
+    directory = str(project)
+    assert "another project or toolchain" in line.run("image", "list", LEANFLEET_WORKER_PROJECT_DIRECTORY=directory)
+    said = line.run("image", "verify", image, LEANFLEET_WORKER_PROJECT_DIRECTORY=directory)
     assert "sound; it is for another project or toolchain" in said
 
 
