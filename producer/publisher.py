@@ -31,6 +31,16 @@ for first = 2, #ARGV, 1000 do
 end
 """
 
+# KEYS queue, lane. Which of them go is all the same; as many are left as messages are.
+WITHDRAW = """
+local count = redis.call('LLEN', KEYS[2])
+if count > 0 then
+  redis.call('LREM', KEYS[1], count, '')
+  redis.call('UNLINK', KEYS[2])
+end
+return count
+"""
+
 
 class RedisPublisher:
     """A queue is a Redis list with a ticket for each message; the message waits in a lane: see `producer.lane`."""
@@ -39,6 +49,7 @@ class RedisPublisher:
         self._url = url
         self._redis = open_redis(url)
         self._script: Any = self._redis.register_script(PUBLISH)
+        self._withdraw: Any = self._redis.register_script(WITHDRAW)
 
     async def connect(self) -> None:
         with broker_errors(self._url):
@@ -71,6 +82,10 @@ class RedisPublisher:
     async def backlog(self, lane: Lane) -> int:
         with broker_errors(self._url):
             return int(await self._redis.llen(lane.key))
+
+    async def withdraw(self, lane: Lane) -> int:
+        with broker_errors(self._url):
+            return int(await self._withdraw(keys=[lane.queue, lane.key]))
 
     async def close(self) -> None:
         await self._redis.aclose()

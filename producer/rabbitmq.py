@@ -60,6 +60,9 @@ class RabbitPublisher:
     async def backlog(self, lane: Lane) -> int:
         return await self._do(lambda link: link.count(lane.queue))
 
+    async def withdraw(self, lane: Lane) -> int:  # noqa: ARG002 - there are no lanes
+        return 0
+
     async def close(self) -> None:
         try:
             loop = asyncio.get_running_loop()

@@ -124,6 +124,7 @@ class RedisReplies:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.zremrangebyscore(REVOKED, "-inf", now)
                 pipe.zadd(REVOKED, dict.fromkeys(call_ids, now + REVOKED_TTL_SECONDS))
+                pipe.expire(REVOKED, REVOKED_TTL_SECONDS)  # entries go when others come, the last ones with the key
                 await pipe.execute()
 
     async def forget(self) -> None:

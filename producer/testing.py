@@ -50,6 +50,9 @@ class _Script:
     async def backlog(self, lane: Lane) -> int:  # noqa: ARG002 - all lanes are one
         return self._asked.qsize()
 
+    async def withdraw(self, lane: Lane) -> int:  # noqa: ARG002 - as above
+        return 0
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             while True:

@@ -19,6 +19,12 @@ class Publisher(Protocol):
     async def backlog(self, lane: Lane) -> int:
         """How many messages wait in the lane, or in more than it; those that workers hold are not among them."""
 
+    async def withdraw(self, lane: Lane) -> int:
+        """Remove what waits in a lane that nobody else uses, and return how many messages that were.
+
+        0 where the broker has no lanes: workers then drop each message.
+        """
+
     async def close(self) -> None:
         """Give up the connection. Never raises for a broker that is gone."""
 

@@ -223,9 +223,8 @@ class Batches:
                 user=self.settings.user,
                 priority=priority,
             )
-            await self._mailbox(batch_id, first).open()
             with contextlib.suppress(BatchError):  # another process was faster: both go on with its attempt
-                await archive.begin(batch_id, first)
+                await self._begin(batch_id, first)
             attempts = await archive.attempts(batch_id)
         if len(attempts) > 1 or await archive.closing(batch_id, 1) is not None:
             return
@@ -289,10 +288,19 @@ class Batches:
             fresh=everything,
             priority=priority,
         )
-        await self._mailbox(batch_id, attempt).open()
-        await self._parts.archive.begin(batch_id, attempt)
+        await self._begin(batch_id, attempt)
         await self._publish(known, attempt, on_progress)
         return len(places)
+
+    async def _begin(self, batch_id: str, attempt: Attempt) -> None:
+        """Raise BatchError when another process began this attempt."""
+        mailbox = self._mailbox(batch_id, attempt)
+        await mailbox.open()
+        await self._parts.archive.begin(batch_id, attempt)
+        # The same proofs are the same batch in every store: another one on this broker, or one that was emptied, may
+        # have had it in the queue before.
+        if (await mailbox.look()).published:
+            await mailbox.advance(0)
 
     def _producer(self, batch_id: str) -> str:
         return self.settings.producer or f"batch-{batch_id}"
@@ -451,6 +459,8 @@ class Batches:
         if last.state is not State.RUNNING:
             raise BatchError(f"batch {batch_id} is not running: it is {last.state}")
         await known.collectors[last.attempt.number].close(Ending.CANCELLED)
+        if not self.settings.producer:
+            await self._parts.publisher.withdraw(self._lane(batch_id, last.attempt))
         return await self.status(batch_id)
 
     async def remove(

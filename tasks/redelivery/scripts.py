@@ -15,6 +15,8 @@ harm: one too many finds no message, one too few is made good by SWEEP. One mess
 same: the queue's length is the backlog.
 """
 
+from producer.keys import REVOKED
+
 _NOW = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -28,12 +30,26 @@ ALSO_WHEN_FULL = "redis.call('ZREM', KEYS[{}], '')\n"
 BULK_EVERY = 8
 # What Celery's own API sends has no lane. Where there are any it gets one, of this producer.
 PLAIN_PRODUCER = "celery"
+# So many revoked messages are dropped in one step at most: others wait for the server meanwhile. What is left over is
+# delivered, and dropped by the worker.
+DROPPED_AT_ONCE = 200
 
-# The next message's tag and text; nil when no lane holds one. An entry is its tag, a space and the message. The lane
-# goes to the end of its ring while something is left in it. Rings name producers and not keys: who may write into a
-# ring must not thereby choose what is read.
+# The next message's tag and text, nil when no lane holds one, and how many before it were dropped since nobody wants
+# their answers any more: where the server of the replies is another one, none. An entry is its tag, a space and the
+# message. The lane goes to the end of its ring while something is left in it. Rings name producers and not keys: who
+# may write into a ring must not thereby choose what is read.
+#
+# No text in JSON holds a bare quotation mark, so what looks like the field with the call's id is it.
 CHOOSE = f"""
+local function is_revoked(entry)
+  local _, last = string.find(entry, '"correlation_id":"', 1, true)
+  local call = last and string.match(entry, '^[^"]+', last + 1)
+  return call and redis.call('ZSCORE', '{REVOKED}', call)
+end
+
 local function choose(interactive, bulk, turns)
+  local dropped = 0
+  local most = redis.call('EXISTS', '{REVOKED}') * {DROPPED_AT_ONCE}
   local rings = {{interactive, bulk}}
   if redis.call('EXISTS', interactive, bulk) == 2 and redis.call('INCR', turns) % {BULK_EVERY} == 0 then
     rings = {{bulk, interactive}}
@@ -43,15 +59,20 @@ local function choose(interactive, bulk, turns)
     while producer do
       local lane = ring .. ':' .. producer
       local entry = redis.call('RPOP', lane)
+      while entry and dropped < most and is_revoked(entry) do
+        dropped = dropped + 1
+        entry = redis.call('RPOP', lane)
+      end
       if redis.call('EXISTS', lane) == 0 then redis.call('RPOP', ring) end
       if entry then
         local space = string.find(entry, ' ', 1, true)
-        if space then return string.sub(entry, 1, space - 1), string.sub(entry, space + 1) end
-        return redis.sha1hex(entry), entry
+        if space then return string.sub(entry, 1, space - 1), string.sub(entry, space + 1), dropped end
+        return redis.sha1hex(entry), entry, dropped
       end
       producer = redis.call('LMOVE', ring, ring, 'LEFT', 'RIGHT')
     end
   end
+  return nil, nil, dropped
 end
 """
 
@@ -90,7 +111,10 @@ if tag ~= '' then
   if redis.call('EXISTS', lane) == 0 then redis.call('RPUSH', KEYS[7], '{PLAIN_PRODUCER}') end
   redis.call('LPUSH', lane, tag .. ' ' .. entry)
 end
-local chosen, message = choose(KEYS[6], KEYS[7], KEYS[8])
+local chosen, message, dropped = choose(KEYS[6], KEYS[7], KEYS[8])
+-- Their tickets go, too. Without a message that is one less: the one that was taken.
+local spare = chosen and dropped or dropped - 1
+if spare > 0 then redis.call('LREM', queue, spare, '') end
 if not chosen then return false end
 redis.call('HSET', KEYS[2], chosen, message)
 redis.call('ZADD', KEYS[3], now, chosen)

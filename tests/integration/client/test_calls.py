@@ -12,7 +12,7 @@ import pytest
 
 from producer.client import Client
 from producer.errors import ClientClosedError, InvalidInputError, SettingsError, WireError
-from producer.keys import REPLY_TTL_SECONDS, REVOKED, reply_key
+from producer.keys import REPLY_TTL_SECONDS, REVOKED, REVOKED_TTL_SECONDS, reply_key
 from producer.operation import RunCode, RunTactics
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
@@ -299,6 +299,7 @@ async def test_a_call_that_is_cancelled_later_is_revoked(fleet: Client, server: 
     assert not call.cancel()
     assert fleet.in_flight == 0
     await until(lambda: server.zscore(REVOKED, call.id), "it is revoked")
+    assert 0 < cast("int", server.ttl(REVOKED)) <= REVOKED_TTL_SECONDS
     expiry = server.zscore(REVOKED, call.id)
     assert isinstance(expiry, float)
     assert time.time() < expiry < time.time() + 24 * 3600

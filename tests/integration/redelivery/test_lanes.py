@@ -22,7 +22,7 @@ from producer.batch.batches import Batches
 from producer.client import Client
 from producer.envelope import CallHeader, TaskMessage, redis_envelope, task_message
 from producer.errors import InvalidInputError
-from producer.keys import producer_id
+from producer.keys import REVOKED, producer_id
 from producer.lane import Lane, Priority
 from producer.operation import RunCode
 from producer.publisher import PUBLISH, lane_entry, open_publisher
@@ -32,7 +32,7 @@ from tasks.redelivery.connection import LeaseConnection
 from tasks.redelivery.dead import DeadLetter, dead_key
 from tasks.redelivery.keeper import Keeper
 from tasks.redelivery.keys import QueueKeys
-from tasks.redelivery.scripts import BULK_EVERY
+from tasks.redelivery.scripts import BULK_EVERY, DROPPED_AT_ONCE, TAKE
 from tests.integration.redelivery.conftest import StartMachine
 from tests.integration.redelivery.test_transport import Taker
 from tests.lanes import drained, lanes, waiting
@@ -105,6 +105,95 @@ def test_one_that_sends_one_by_one_gets_no_more_than_its_turn(
         publish("bulk", "single", 1)
         taken += [next(taking), next(taking)]
     assert Counter(taken) == {"large": 50, "single": 50}
+
+
+@pytest.fixture
+def revoke(broker: redis.Redis) -> Iterator[Callable[..., None]]:
+    """Ids of these tests are not unique, so nothing stays revoked."""
+    revoked: list[str] = []
+
+    def run(*ids: str) -> None:
+        revoked.extend(ids)
+        broker.zadd(REVOKED, dict.fromkeys(ids, time.time() + 3600))
+
+    yield run
+    if revoked:
+        broker.zrem(REVOKED, *revoked)
+
+
+def test_what_was_given_up_is_dropped_with_its_tickets_and_no_worker_sees_it(
+    publish: Publish, revoke: Callable[..., None], taker: Taker, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    publish("bulk", "a", 40)  # a-0 … a-39
+    publish("bulk", "b", 2)
+    revoke(*(f"a-{number}" for number in range(1, 39)))
+    assert _taken_by(taker, 2) == ["a", "b"]
+    assert _taken_by(taker, 1) == ["a"]
+    assert [message.headers["id"] for message in taker.messages] == ["a-0", "b-40", "a-39"]
+    assert (broker.llen(keys.queue), len(waiting(broker, keys.queue))) == (1, 1)
+
+
+def test_where_all_was_given_up_a_ticket_finds_nothing_and_leaves_nothing(
+    publish: Publish, revoke: Callable[..., None], broker: redis.Redis, keys: QueueKeys
+) -> None:
+    publish("interactive", "a", 3)
+    publish("bulk", "b", 3)
+    revoke(*(f"{'a' if number < 3 else 'b'}-{number}" for number in range(6)))
+    assert take_ticket(broker, keys) is None
+    assert not broker.exists(keys.queue, keys.interactive, keys.bulk)
+
+
+def test_what_celery_sent_keeps_its_place_when_others_messages_are_dropped(
+    publish: Publish, revoke: Callable[..., None], broker: redis.Redis, keys: QueueKeys
+) -> None:
+    publish("bulk", "a", 3)
+    whole = redis_envelope(_message("whole-0"), keys.queue)
+    broker.lpush(keys.queue, whole)
+    revoke("a-0", "a-1")
+    assert take_ticket(broker, keys) is not None
+    assert broker.lrange(keys.queue, 0, -1) == [whole]
+
+
+def test_one_step_drops_no_more_than_others_can_wait_for(
+    publish: Publish, revoke: Callable[..., None], broker: redis.Redis, keys: QueueKeys
+) -> None:
+    publish("bulk", "a", DROPPED_AT_ONCE + 10)
+    revoke(*(f"a-{number}" for number in range(DROPPED_AT_ONCE + 10)))
+    took = take_ticket(broker, keys)
+    assert json.loads(took[2])["headers"]["id"] == f"a-{DROPPED_AT_ONCE}"
+    assert broker.llen(keys.queue) == len(waiting(broker, keys.queue)) == 9
+
+
+def take_ticket(broker: redis.Redis, keys: QueueKeys) -> Any:
+    taken = keys.taken("me")
+    assert broker.lmove(keys.queue, taken, "RIGHT", "LEFT") == b""
+    names = (taken, keys.leased, keys.leases, keys.losses, keys.queue, keys.interactive, keys.bulk, keys.turns)
+    return broker.eval(TAKE, 8, *names, "")
+
+
+async def test_what_waits_of_a_cancelled_batch_leaves_the_queue_and_nothing_else_does(
+    publish: Publish, settings: Settings, broker: redis.Redis, keys: QueueKeys, tmp_path: Path
+) -> None:
+    settings = msgspec.structs.replace(settings, store_url=tmp_path.as_uri())
+    publish("bulk", "other", 2)
+    async with Batches(settings) as batches:
+        batch = await batches.submit([{"id": str(number), "code": f"-- {number}"} for number in range(5)])
+        assert broker.llen(keys.queue) == 7
+        await batches.cancel(batch.id)
+        assert broker.llen(keys.queue) == len(waiting(broker, keys.queue)) == 2
+        await batches.rerun(batch.id)
+        assert broker.llen(keys.queue) == len(waiting(broker, keys.queue)) == 7
+    assert set(_names(drained(broker, keys.queue))) == {"other", *(f"{batch.id}.2.{place}" for place in range(5))}
+
+
+async def test_a_batch_that_another_store_has_in_the_queue_is_put_there_for_this_one(
+    settings: Settings, broker: redis.Redis, keys: QueueKeys, tmp_path: Path
+) -> None:
+    for count, name in enumerate(("emptied", "new"), start=1):
+        settings = msgspec.structs.replace(settings, store_url=(tmp_path / name).as_uri())
+        async with Batches(settings) as batches:
+            assert (await batches.submit([{"id": "other stores", "code": "-- the same"}])).is_new
+        assert broker.llen(keys.queue) == count
 
 
 def test_order_is_kept_within_a_lane(publish: Publish, broker: redis.Redis, settings: Settings) -> None:
