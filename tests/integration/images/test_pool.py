@@ -65,7 +65,7 @@ async def opened(
             seen = pids(pool)
     finally:
         assert not pool.snapshot().repls
-        assert not pool._tasks
+        assert not pool._background
         assert not any(map(exists, seen))
 
 

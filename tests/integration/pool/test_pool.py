@@ -26,6 +26,7 @@ from tests.waiting import until
 from workers.assignment import Status
 from workers.launch import Launch
 from workers.pool import AsyncLeanREPLPool, Handle, WarmREPL
+from workers.pool.starter import Starter
 from workers.project import LeanProject
 from workers.protocol.requests import Command
 from workers.protocol.responses import CommandResponse
@@ -47,7 +48,7 @@ async def opened(project: LeanProject | None = None, **settings: object) -> Asyn
             seen = pids(pool)
     finally:
         assert not pool.snapshot().repls
-        assert not pool._tasks
+        assert not pool._background
         assert not pool._waiters
         assert pool._guard.pid is None
         assert not any(map(exists, seen))
@@ -262,7 +263,7 @@ async def test_a_repl_is_recycled_by_use() -> None:
 
 
 async def test_a_repl_is_recycled_by_memory_when_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.pool.MEMORY_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("workers.pool.member.MEMORY_CHECK_SECONDS", 0.0)
     async with opened(recycle_memory_bytes=100 * MIB) as pool:
         async with pool.lease() as repl:
             pid = repl.pid
@@ -303,7 +304,7 @@ async def test_callers_go_on_when_repls_come_up_again(tmp_path: Path, caplog: py
         broken.unlink()
         await call
         assert pool.snapshot().starts == 1
-        assert not pool._failures  # the next failure is the first in a row again
+        assert not pool._headers.are_failing  # the next failure is the first in a row again
     assert "told to fail" in caplog.text
 
 
@@ -372,7 +373,7 @@ async def test_a_start_that_fails_in_a_way_nobody_foresaw_is_told_to_all_who_wai
     async def broken(*_: object) -> None:
         raise ValueError("as never before")
 
-    monkeypatch.setattr(AsyncLeanREPLPool, "_import", broken)
+    monkeypatch.setattr(Starter, "bring_up", broken)
     async with opened(start_patience_seconds=SOON_SECONDS) as pool:
         with pytest.raises(ReplStartError, match="as never before"):
             async with asyncio.timeout(LONG_SECONDS), pool.lease("import Odd"):
