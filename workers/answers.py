@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from producer.operation import AnyOperation, RunCode, RunTactics, VerifyProof
 from producer.result import AnyResult, Restored, RunCodeResult, RunTacticsResult, Timing, VerifyProofResult
+from producer.tasklets import stop
 
 T = TypeVar("T")
 
@@ -135,10 +136,10 @@ class Answers:
         try:
             result = await do()
         except BaseException:
-            await self._stop(beat)
+            await stop(beat)
             await self._forget_mark(key, token)
             raise
-        await self._stop(beat)
+        await stop(beat)
         if is_deterministic(result):
             await self._remember(key, result)
         await self._forget_mark(key, token)
@@ -171,10 +172,6 @@ class Answers:
         while True:
             await asyncio.sleep(DOING_SECONDS / 3)
             await self._request(self._redis.pexpire(_DOING + key, int(1000 * DOING_SECONDS)))
-
-    async def _stop(self, beat: "asyncio.Task[None]") -> None:
-        beat.cancel()
-        await asyncio.wait([beat])
 
     async def _forget_mark(self, key: str, token: str) -> None:
         await self._request(self._unmark(keys=[_DOING + key], args=[token]))

@@ -13,6 +13,7 @@ from typing import Self
 
 from producer.errors import BlobCorruptError, InvalidInputError, StoreError
 from producer.store.backend import Backend, ObjectInfo
+from producer.tasklets import stop
 
 __all__ = ["BLOBS", "RECIPES", "AsyncStore", "ObjectInfo", "blob_name"]
 
@@ -119,9 +120,7 @@ class AsyncStore:
                     continue  # then the write says what is wrong
             return writing.result()
         finally:
-            if not writing.done():
-                writing.cancel()
-                await asyncio.wait({writing})
+            await stop(writing)
 
     def _forget(self, name: str, task: asyncio.Task[bool]) -> None:
         del self._puts[name]

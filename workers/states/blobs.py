@@ -15,6 +15,7 @@ from producer.errors import BlobMissingError, StoreError, StoreUnavailableError
 from producer.state import BlobRef, PrefixRef, StateRef
 from producer.store import AsyncStore
 from producer.store.store import RECIPES
+from producer.tasklets import stop
 from workers.lru import LRU
 from workers.states.cache import PickleCache
 from workers.states.costs import Costs
@@ -80,10 +81,7 @@ class Blobs:
 
     async def aclose(self) -> None:
         """Give up what is being fetched."""
-        for task in self._fetches.values():
-            task.cancel()
-        if self._fetches:
-            await asyncio.wait(self._fetches.values())
+        await stop(*self._fetches.values())
 
     async def fetch(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> Path:
         """The pickle as a file, checked against its signature and its hash.

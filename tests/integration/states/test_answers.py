@@ -1,6 +1,7 @@
 """Answers from memory, over a real Valkey."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -164,6 +165,32 @@ async def test_one_that_is_cancelled_leaves_the_work_to_the_next(redis: Redis, w
     lean.may_end.set()
     assert not (await other).cached
     assert lean.runs == 2
+
+
+async def test_a_mark_whose_renewal_swallows_its_cancellation_holds_no_answer_back(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As redis-py does now and then: the work was done, and its answer never came."""
+    monkeypatch.setattr(module, "DOING_SECONDS", 0.03)
+    lean = Lean()
+    lean.may_end.clear()
+    renewing, renewed = asyncio.Event(), 0
+
+    async def swallow(*_: object, **__: object) -> bool:
+        nonlocal renewed
+        renewed += 1
+        renewing.set()
+        if renewed == 1:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(redis, "pexpire", swallow)
+    async with asyncio.timeout(10):
+        call = asyncio.create_task(answers(redis).get_or_do(CODE, lean))
+        await renewing.wait()
+        lean.may_end.set()
+        assert await call == PROVED
 
 
 async def test_a_worker_that_died_is_not_waited_for_long(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def _workers(settings: Settings, tmp_path: Path) -> Iterator[None]:
 async def test_what_two_workers_are_asked_at_once_is_run_once(settings: Settings, broker: redis.Redis) -> None:
     held = QueueKeys.of(settings.queue).leases
     code = f"{CODE} {uuid.uuid4().hex}"
-    async with Client(settings) as fleet:
+    async with asyncio.timeout(60), Client(settings) as fleet:
         calls = [asyncio.ensure_future(fleet.run_code(code)) for _ in range(2)]
         await until(lambda: broker.zcard(held) == 2, "each worker has one of the two")
         results = await asyncio.gather(*calls)
@@ -64,7 +64,7 @@ async def test_what_two_workers_are_asked_at_once_is_run_once(settings: Settings
 async def test_a_call_that_opts_out_is_run_by_whoever_is_asked(settings: Settings, broker: redis.Redis) -> None:
     held = QueueKeys.of(settings.queue).leases
     code = f"{CODE} {uuid.uuid4().hex}"
-    async with Client(settings) as fleet:
+    async with asyncio.timeout(60), Client(settings) as fleet:
         assert not (await fleet.run_code(code)).cached
         calls = [asyncio.ensure_future(fleet.run_code(code, fresh=True)) for _ in range(2)]
         await until(lambda: broker.zcard(held) == 2, "each worker has one of the two")
