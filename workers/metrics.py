@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 
 from producer.histogram import Histogram
 from producer.version import __version__
-from workers.assignment import Status
 from workers.isolation.fence import Guard
 from workers.memory import GroupMemory
 from workers.pool import PoolSnapshot
+from workers.pool.assignment import Status
 from workers.tally import Tally, WorkerSample
 from workers.telemetry import Usage, WorkerReport, WorkerState
 

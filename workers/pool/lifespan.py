@@ -3,8 +3,8 @@
 import random
 from dataclasses import dataclass
 
-from workers.assignment import Retirement
 from workers.memory import machine_bytes
+from workers.pool.assignment import Retirement
 from workers.settings import PoolSettings
 
 # Where the settings do not say when a REPL has grown too large: its share of this much of the machine's memory, so that

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from workers.assignment import ProcessView, Retirement, Status
 from workers.lru import LRU
+from workers.pool.assignment import ProcessView, Retirement, Status
 from workers.pool.lifespan import Lifespan
 from workers.process import AsyncLeanREPLProcess
 

@@ -1,4 +1,4 @@
-"""The pool itself: what `workers.assignment` decides is carried out here.
+"""The pool itself: what `assignment` decides is carried out here.
 
 Whatever takes time (starting, importing, waiting for a cancelled request's reply, reaping) runs in tasks that the pool
 holds and awaits when it is closed; granting and taking back never wait, so that no cancellation can fall between a REPL
@@ -24,13 +24,13 @@ from producer.errors import (
     ReplStartError,
     ReplTimeoutError,
 )
-from workers.assignment import PoolView, Status, assign, choose
 from workers.guard import Guard
 from workers.images.errors import ImageError
 from workers.images.freezing import remove
 from workers.images.image import Image
 from workers.images.stock import ImageStock
 from workers.launch import Isolation, no_isolation
+from workers.pool.assignment import PoolView, Status, assign, choose
 from workers.pool.background import Background
 from workers.pool.headers import Headers, normal
 from workers.pool.lease import FrozenREPL, Lease, WarmREPL

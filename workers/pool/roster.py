@@ -4,8 +4,8 @@ import itertools
 import random
 from collections.abc import Iterator
 
-from workers.assignment import Status
 from workers.lru import LRU
+from workers.pool.assignment import Status
 from workers.pool.lifespan import Lifespans
 from workers.pool.member import Member
 from workers.settings import PoolSettings

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from workers.assignment import Status
 from workers.images.stock import Counts as ImageCounts
+from workers.pool.assignment import Status
 from workers.pool.member import Member
 
 

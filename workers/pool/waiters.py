@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from producer.errors import LeanFleetError
-from workers.assignment import WaiterView
+from workers.pool.assignment import WaiterView
 from workers.pool.member import Member
 
 

@@ -23,9 +23,9 @@ from producer.errors import (
 )
 from tests.integration.pool.processes import LONG_SECONDS, SOON_SECONDS, exists
 from tests.waiting import until
-from workers.assignment import Status
 from workers.launch import Launch
 from workers.pool import AsyncLeanREPLPool, Handle, WarmREPL
+from workers.pool.assignment import Status
 from workers.pool.starter import Starter
 from workers.project import LeanProject
 from workers.protocol.requests import Command

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from workers.assignment import Retirement
 from workers.memory import machine_bytes
+from workers.pool.assignment import Retirement
 from workers.pool.lifespan import MOST_RECYCLE_BYTES, RECYCLE_JITTER, Lifespan, Lifespans
 from workers.settings import PoolSettings
 

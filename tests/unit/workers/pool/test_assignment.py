@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from workers.assignment import Plan, PoolView, ProcessView, Retirement, Status, WaiterView, assign, choose
+from workers.pool.assignment import Plan, PoolView, ProcessView, Retirement, Status, WaiterView, assign, choose
 
 HEADERS = ("", "import A", "import B", "import Unknown")
 STATES = ("s0", "s1", "s2")
