@@ -41,8 +41,12 @@ class FleetClock:
         """Ask once. Raises what redis-py raises."""
         asked_at = self._monotonic()
         seconds, microseconds = await server.time()
-        halfway = (asked_at + self._monotonic()) / 2
-        self._offset = seconds + microseconds / 1e6 - halfway
+        answered_at = self._monotonic()
+        told = seconds + microseconds / 1e6
+        # When in between it looked at its clock is not known: what is believed is corrected no further than is certain.
+        # A server that was stopped for ten seconds would move the fleet's time by five otherwise, and end calls early.
+        least, most = told - answered_at, told - asked_at
+        self._offset = (least + most) / 2 if self._offset is None else min(max(self._offset, least), most)
         wrong_by = self._wall() - self.now()
         if abs(wrong_by) > _WRONG_SECONDS and not self._is_wrong:
             logger.warning("this machine's clock differs by %.0f s from the server's, which counts", wrong_by)

@@ -40,17 +40,36 @@ async def test_then_it_is_the_servers_and_goes_on_by_the_monotonic_clock() -> No
     machine = Machine()
     clock = machine.clock()
     await clock.sync(Server(machine, 7_000_000.5))
-    assert clock.now() == pytest.approx(7_000_000.5)
+    assert clock.now() == pytest.approx(7_000_000.5, abs=0.001)
     machine.monotonic_seconds += 10
     machine.unix_seconds -= 86_400
-    assert clock.now() == pytest.approx(7_000_010.5)
+    assert clock.now() == pytest.approx(7_000_010.5, abs=0.001)
 
 
 async def test_half_of_what_the_answer_took_is_added() -> None:
     machine = Machine()
     clock = machine.clock()
     await clock.sync(Server(machine, 7_000_000.0, answer_seconds=2.0))
-    assert clock.now() == pytest.approx(7_000_001.0)
+    assert clock.now() == pytest.approx(7_000_001.0, abs=0.001)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_server_that_was_stopped_meanwhile_moves_it_by_nothing(late: bool) -> None:
+    """Whether it had looked at its clock before it was stopped, or does so afterwards."""
+    machine = Machine()
+    clock = machine.clock()
+    await clock.sync(Server(machine, 7_000_000.0))
+    machine.monotonic_seconds += 10
+    await clock.sync(Server(machine, 7_000_018.0 if late else 7_000_010.0, answer_seconds=8.0))
+    assert clock.now() == pytest.approx(7_000_018.0, abs=0.001)
+
+
+async def test_a_servers_clock_that_is_set_is_followed() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    await clock.sync(Server(machine, 7_000_000.0))
+    await clock.sync(Server(machine, 7_000_600.0, answer_seconds=2.0))
+    assert clock.now() == pytest.approx(7_000_601.0, abs=1.001)
 
 
 async def test_a_clock_that_is_wrong_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
