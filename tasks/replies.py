@@ -16,6 +16,8 @@ from redis.exceptions import RedisError, ResponseError
 from producer.backoff import Outage
 from producer.envelope import CallHeader
 from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
+from producer.tasklets import stop
+from tasks.background import lasting
 from tasks.redelivery.lease import Lease
 from tasks.redelivery.scripts import ACKNOWLEDGE, ALSO_WHEN_FULL
 
@@ -91,12 +93,11 @@ class ReplySender:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["ReplySender"]:
         """Sends until the block is left; what is unsent then is cancelled."""
-        task = asyncio.create_task(self._run(), name="replies")
+        task = asyncio.create_task(lasting("sending replies", self._run), name="replies")
         try:
             yield self
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            await stop(task)
             for each in self._pending:
                 each.stored.cancel()
 
@@ -114,16 +115,23 @@ class ReplySender:
             except (RedisError, OSError) as error:
                 await self._outage.wait(error)
                 continue
-            self._outage.over()
-            del self._pending[: len(batch)]
+            for_now = {key: error for key, error in refused.items() if "WRONGTYPE" not in str(error)}
+            # To the end: what the server does not take must not hold up what it does.
+            self._pending = self._pending[len(batch) :] + [each for each in batch if each.key in for_now]
             for each in batch:
+                if each.key in for_now:
+                    continue
                 if each.key in refused:
                     logger.error("a reply to %s cannot be stored and is dropped: %s", each.key, refused[each.key])
                 if not each.stored.done():
                     each.stored.set_result(each.lease is not None and each.key not in refused)
+            if for_now:
+                await self._outage.wait(next(iter(for_now.values())))
+            else:
+                self._outage.over()
 
     async def _store(self, batch: list[_Pending]) -> dict[str, ResponseError]:
-        """Store all; returns the keys that refuse replies for ever. Raises when trying again can help."""
+        """Store what can be; returns what refused its replies, by key. Raises when nothing is known of any."""
         by_key: dict[str, list[_Pending]] = {}
         for each in batch:
             by_key.setdefault(each.key, []).append(each)
@@ -139,7 +147,7 @@ class ReplySender:
                 answers = await pipeline.execute(raise_on_error=False)
         refused: dict[str, ResponseError] = {}
         for key, answer in zip(by_key, answers, strict=True):
-            if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
+            if isinstance(answer, ResponseError):
                 refused[key] = answer
             elif isinstance(answer, Exception):
                 raise answer

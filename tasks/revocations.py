@@ -53,7 +53,7 @@ class Revocations:
         )
         new = set()
         for member, expiry in found:
-            call_id = member.decode()
+            call_id = member.decode(errors="replace")  # whoever may write here may write anything
             if call_id not in self._expiries:
                 new.add(call_id)
             self._expiries[call_id] = expiry

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -26,7 +27,9 @@ from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
 from producer.result import RESULTS, AnyResult, Result, RunTacticsResult
+from producer.tasklets import stop
 from tasks.appetite import Patience
+from tasks.background import lasting
 from tasks.batches import Batches
 from tasks.clock import FleetClock
 from tasks.delivery import Delivery
@@ -359,14 +362,18 @@ class Runtime:
             stack.push_async_callback(redis.aclose)
             replies = await stack.enter_async_context(ReplySender(redis).running())
             revoked = Revocations(redis, on_new=self._on_revoked)
-            background = [
-                asyncio.create_task(work)
-                for work in (self._clock.run(redis), revoked.run(), self._turn(), self._watch(), self._watch_batches())
+            beside: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+                ("asking the server for the time", functools.partial(self._clock.run, redis)),
+                ("reading revocations", revoked.run),
+                ("turning the loop", self._turn),
+                ("watching deadlines", self._watch),
+                ("watching batches", self._watch_batches),
+                *(("watching for notices", work) for work in self._beside),
             ]
             if self._reporter is not None:
-                background.append(asyncio.create_task(self._reporter.run(redis)))
-            background += [asyncio.create_task(work()) for work in self._beside]
-            stack.push_async_callback(_cancelled, background)
+                beside.append(("reporting", functools.partial(self._reporter.run, redis)))
+            background = [asyncio.create_task(lasting(what, work)) for what, work in beside]
+            stack.push_async_callback(stop, *background)
             engine = await stack.enter_async_context(self._open_engine())
             self._parts = _Parts(engine, replies, revoked, Batches(redis), Deaths(redis), redis)
             self._started.set_result(None)
@@ -561,12 +568,6 @@ async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
             continue
         outage.over()
         return value
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
 
 
 _current: Runtime | None = None

@@ -83,6 +83,25 @@ async def test_a_full_server_takes_a_reply_in_its_messages_place_and_no_other(
     assert broker.hget(answers, "7") == b"answer"
 
 
+async def test_what_a_full_server_refuses_has_nothing_else_wait_or_stored_again(
+    sender: ReplySender, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    here, there = keys.queue + "-here", keys.queue + "-there"
+    lease = leased(broker, keys, "tag")
+    broker.config_resetstat()
+    broker.config_set("maxmemory", 1)
+    try:
+        without = asyncio.create_task(sender.send(call(there), b"without"))
+        with_lease = asyncio.create_task(sender.send(call(here), b"with", lease))
+        await asyncio.wait_for(with_lease, 60)
+        await until(lambda: broker.info("errorstats")["errorstat_OOM"]["count"] >= 4, "it was tried again and again")
+        assert broker.lrange(reply_key(here), 0, -1) == [b"with"]
+    finally:
+        broker.config_set("maxmemory", 0)
+    await without
+    assert broker.lrange(reply_key(there), 0, -1) == [b"without"]
+
+
 async def test_a_reply_that_cannot_be_stored_for_ever_leaves_its_lease_to_its_worker(
     sender: ReplySender, broker: redis.Redis, keys: QueueKeys
 ) -> None:
