@@ -103,7 +103,8 @@ class Operations(bootsteps.StartStopStep):
             self._runtime.close()
         if self._metrics is not None:
             self._metrics.close()
-        set_current_runtime(None)
+        # The runtime stays the current one: a thread of the pool that asks for it only now is to hear that the worker
+        # ends, and hands its delivery back.
 
     def _serve_metrics(self, worker: Any, runtime: Runtime) -> MetricsServer:
         settings = load_section("worker", WorkerSettings)
