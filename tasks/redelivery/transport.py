@@ -249,6 +249,7 @@ class LeaseChannel(KombuChannel):
     def close(self) -> None:
         """Leave nothing behind on the server: what arrived too late goes back, and the consumer's registration ends."""
         self.paused = True
+        unheard: tuple[type[Exception], ...] = (*self.connection_errors, redis.RedisError)
         if self.keys is not None and not self.closed:
             try:
                 if self._in_poll:
@@ -257,7 +258,7 @@ class LeaseChannel(KombuChannel):
                 with self.conn_or_acquire() as client:
                     self._untake(keys=[self.taken, self.keys.queue, self.keys.leases], client=client)
                     client.zrem(self.keys.consumers, self.taken)
-            except (*self.connection_errors, redis.RedisError) as error:
+            except unheard as error:
                 logger.warning("the broker does not hear that this consumer ends; it will notice: %s", error)
         super().close()
 
