@@ -129,6 +129,7 @@ class Controller:
         self._metrics.leads(leads)
         if not leads:
             self._memory = None
+            await self._provider.stand_by()
             self._say("standby", "another controller leads; waiting for its lease to end")
             return None
         memory = await self._recall()

@@ -67,7 +67,7 @@ async def _run(
         stack.push_async_callback(redis.aclose)
         observer = Observer(settings, redis)
         stack.push_async_callback(observer.close)
-        provider = await stack.enter_async_context(open_provider(autoscale, redis, settings.queue))
+        provider = await stack.enter_async_context(open_provider(autoscale, redis, settings.queue, dry_run=dry_run))
         # Machines that somebody else starts are somebody else's to drain, too.
         dry_run = dry_run or isinstance(provider, StandingProvider)
         metrics = stack.enter_context(_metrics(autoscale))
@@ -143,13 +143,23 @@ async def _telling_cloudwatch(settings: AutoscaleSettings, metrics: Metrics, que
 
 
 @asynccontextmanager
-async def open_provider(settings: AutoscaleSettings, redis: Redis, queue: str) -> AsyncIterator[Provider]:
-    """The provider that the settings name; closed in the end. Raises SettingsError where something is missing."""
+async def open_provider(
+    settings: AutoscaleSettings, redis: Redis, queue: str, *, dry_run: bool = False
+) -> AsyncIterator[Provider]:
+    """The provider that the settings name; closed in the end. Raises SettingsError where something is missing.
+
+    With `dry_run` the local machines are those that report: another process's are not to be seen otherwise.
+    """
     offers = [
         Offer(name=each.name, slots=each.slots, price_per_hour=each.price_per_hour, quota=each.quota)
         for each in settings.offers
     ]
     if settings.provider == "local":
+        # Machines of one slot, one for each core, where nothing else is said.
+        offers = offers or [Offer(name="local", slots=1, price_per_hour=1.0, quota=usable_cores())]
+        if dry_run:
+            yield StandingProvider(redis, queue, offers)
+            return
         async with _open_local(settings, offers) as local:
             yield local
         return
@@ -171,8 +181,6 @@ async def open_provider(settings: AutoscaleSettings, redis: Redis, queue: str) -
 
 @asynccontextmanager
 async def _open_local(settings: AutoscaleSettings, offers: list[Offer]) -> AsyncIterator[LocalProvider]:
-    """Machines of one slot, one for each core, where nothing else is said."""
-    offers = offers or [Offer(name="local", slots=1, price_per_hour=1.0, quota=usable_cores())]
     with tempfile.TemporaryDirectory(prefix="leanfleet-machines-") as temporary, Guard() as guard:
         directory = Path(settings.local.directory or temporary)
         _make(directory)

@@ -22,6 +22,7 @@ class Cloud:
         self.terminated: list[str] = []
         self.protected: list[str] = []
         self.late_refusals: list[str] = []
+        self.stood_by = 0
         self._numbers = itertools.count(1)
 
     async def instances(self) -> Sequence[Instance]:
@@ -50,6 +51,9 @@ class Cloud:
         self.terminated += ids
         for name in ids:
             self.machines.pop(name, None)
+
+    async def stand_by(self) -> None:
+        self.stood_by += 1
 
     async def close(self) -> None:
         """Nothing to give up."""

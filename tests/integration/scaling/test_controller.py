@@ -32,6 +32,10 @@ SLOW = PolicySettings(assumed_service_seconds=60.0, assumed_samples=1e9)  # 8 sl
 MakeController = Callable[..., Controller]
 
 
+# As long as one step may be after another and all of it counts as silence: see workers.scaling.fleet.
+STEP_SECONDS = 2 * AutoscaleSettings().interval_seconds
+
+
 class Clock:
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -198,7 +202,9 @@ async def test_only_one_of_two_leads_and_the_other_takes_over_with_what_was_know
     first, second = make_controller(), make_controller()
     await enqueue(settings, *[CODE] * 100, at=time.time())
     await first.step()
+    assert cloud.stood_by == 0
     assert await second.step() is None
+    assert cloud.stood_by == 1
     usage = {"run_code": Usage(completed=50, busy_seconds=3000.0, durations={40: 50})}
     await workers.say(*cloud.machines, in_flight=8, usage=usage, started_at=time.time() + 1)
     clock.ahead += 10
@@ -267,10 +273,12 @@ async def test_a_machine_that_fell_silent_is_replaced_and_later_ended(
     await enqueue(settings, *[CODE] * 100, at=time.time())
     await controller.step()
     await workers.fall_silent("m1")
-    clock.ahead += LOST_SECONDS + 1
-    await workers.say("m2", in_flight=8)
-    await controller.step()
+    while not cloud.terminated and clock.ahead < LOST_SECONDS:
+        clock.ahead += STEP_SECONDS
+        await workers.say("m2", in_flight=8)
+        await controller.step()
     assert cloud.terminated == ["m1"]
+    assert clock.ahead >= LOST_SECONDS
 
 
 async def test_machines_that_never_come_up_do_not_get_bought_again_and_again(
@@ -280,9 +288,11 @@ async def test_machines_that_never_come_up_do_not_get_bought_again_and_again(
     await controller.step()
     await controller.step()
     assert cloud.launched == [("cheap", 1)]
-    clock.ahead += NEVER_UP_SECONDS + 1
-    await controller.step()
+    while not cloud.terminated and clock.ahead < NEVER_UP_SECONDS + STEP_SECONDS:
+        clock.ahead += STEP_SECONDS
+        await controller.step()
     assert cloud.terminated == ["m1"]
+    assert clock.ahead >= NEVER_UP_SECONDS
     assert cloud.launched == [("cheap", 1), ("dear", 1)]
 
 

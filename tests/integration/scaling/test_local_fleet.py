@@ -160,6 +160,40 @@ async def test_no_machine_outlives_its_provider(
     assert not process.running
 
 
+async def test_who_stands_by_leaves_no_machines_that_nobody_would_end(
+    settings: Settings, fleet: Fleet, processes: list[WorkerProcess]
+) -> None:
+    async with Client(settings) as client:
+        await client.run_code("x")
+    fleet.stop.set()
+    await fleet.provider.stand_by()
+    await until(lambda: not any(process.running for process in processes), "no process is left")
+    assert await fleet.provider.instances() == []
+
+
+async def test_a_machine_that_fails_by_itself_is_a_refusal_and_its_log_is_named(
+    settings: Settings, guard: Guard, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    environ = {**worker_environ(settings.broker_url, settings.queue), "LEANFLEET_WORKER_ISOLATION": "nonsense"}
+
+    machines: list[WorkerProcess] = []
+
+    def start(machine_id: str, offer: Offer) -> WorkerProcess:
+        machines.append(WorkerProcess(machine_id, slots=offer.slots, guard=guard, directory=tmp_path, environ=environ))
+        return machines[-1]
+
+    async with LocalProvider(start, [OFFER]) as provider:
+        await provider.launch(OFFER.name, 1)
+        [instance] = await provider.instances()
+        await until(lambda: machines[0].failure, "the worker has refused its settings", 30)
+        assert await provider.instances() == []
+        assert await provider.refused() == [OFFER.name]
+        assert await provider.refused() == []
+    [line] = [each.getMessage() for each in caplog.records if each.name == "workers.scaling.providers.local"]
+    assert f"{instance.id} failed: exit code 2" in line
+    assert str(tmp_path / f"{instance.id}.log") in line
+
+
 async def test_the_simulator_predicts_the_real_run(settings: Settings, fleet: Fleet) -> None:
     operations, seconds = 300, 0.5
     loop = asyncio.get_running_loop()

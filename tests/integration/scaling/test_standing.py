@@ -14,6 +14,8 @@ from tests.integration.scaling.cloud import Workers
 from tests.integration.scaling.test_observer import CODE, enqueue
 from workers.scaling.providers.provider import CapacityError
 from workers.scaling.providers.standing import StandingProvider
+from workers.scaling.service import open_provider
+from workers.scaling.settings import AutoscaleSettings
 from workers.scaling.snapshot import Offer
 
 OFFER = Offer(name="node", slots=8, price_per_hour=1.0, quota=10)
@@ -28,6 +30,14 @@ async def test_its_machines_are_those_that_report(redis: Redis, settings: Settin
     assert [(each.id, each.offer) for each in await provider.instances()] == [("a", "node"), ("b", "node")]
     with pytest.raises(CapacityError):
         await provider.launch("node", 1)
+
+
+async def test_a_dry_run_over_local_machines_sees_those_of_the_controller_beside_it(
+    redis: Redis, settings: Settings
+) -> None:
+    await Workers(redis, settings.queue).say("local-1")
+    async with open_provider(AutoscaleSettings(), redis, settings.queue, dry_run=True) as provider:
+        assert [(each.id, each.offer) for each in await provider.instances()] == [("local-1", "local")]
 
 
 async def test_it_only_says_what_it_would_do(redis: Redis, settings: Settings) -> None:

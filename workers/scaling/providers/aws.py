@@ -86,6 +86,9 @@ class AwsProvider:
     async def terminate(self, ids: Sequence[str]) -> None:
         await _call(self._terminate, frozenset(ids))
 
+    async def stand_by(self) -> None:
+        """Nothing: whoever leads sees the same machines."""
+
     async def close(self) -> None:
         await asyncio.to_thread(self._client.close)
 

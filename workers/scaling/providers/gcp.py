@@ -108,6 +108,9 @@ class GcpProvider:
     async def terminate(self, ids: Sequence[str]) -> None:
         await asyncio.to_thread(self._terminate, frozenset(ids))
 
+    async def stand_by(self) -> None:
+        """Nothing: whoever leads sees the same machines."""
+
     async def close(self) -> None:
         await asyncio.to_thread(self._session.close)
 

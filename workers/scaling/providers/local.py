@@ -23,6 +23,10 @@ class LocalMachine(Protocol):
     @property
     def running(self) -> bool: ...
 
+    @property
+    def failure(self) -> str:
+        """How it failed, if it ended by itself and not in good order; else empty."""
+
     def start(self) -> None: ...
 
     def stop(self, *, grace_seconds: float = 5.0) -> int | None:
@@ -79,6 +83,10 @@ class LocalProvider:
             if slot.boot is None and not slot.machine.running:
                 # It ended by itself, or somebody else ended it: gone, as a preempted machine is.
                 del self._slots[slot.instance.id]
+                if slot.machine.failure and not slot.ending:
+                    # What fails once fails again, and must not be started at each step.
+                    logger.warning("machine %s failed: %s", slot.instance.id, slot.machine.failure)
+                    self._failed.append(slot.instance.offer)
         return [slot.instance for slot in self._slots.values() if not slot.ending]
 
     async def launch(self, offer: str, count: int) -> None:
@@ -118,6 +126,10 @@ class LocalProvider:
             if slot.boot is not None:
                 slot.boot.cancel()
             slot.machine.kill()
+
+    async def stand_by(self) -> None:
+        """The leader cannot see our machines, let alone end them."""
+        await self.terminate(list(self._slots))
 
     async def close(self) -> None:
         """End all machines and wait until they are gone."""

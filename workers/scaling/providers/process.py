@@ -42,6 +42,12 @@ class WorkerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def failure(self) -> str:
+        if self._process is None or (code := self._process.poll()) is None or code <= 0:
+            return ""  # not started, still there, in good order, or ended by a signal
+        return f"exit code {code}, its log is {self._log_path}"
+
     def start(self) -> None:
         """Raise OSError when it cannot be started."""
         descriptor = self._guard.descriptor()

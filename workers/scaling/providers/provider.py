@@ -50,5 +50,8 @@ class Provider(Protocol):
     async def terminate(self, ids: Sequence[str]) -> None:
         """End machines that hold nothing. Ids that are gone already are no error."""
 
+    async def stand_by(self) -> None:
+        """Another controller leads: end what only this process could ever end. Called again and again meanwhile."""
+
     async def close(self) -> None:
         """Give up connections. Machines stay, unless they are part of this process."""

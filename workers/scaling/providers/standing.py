@@ -43,5 +43,8 @@ class StandingProvider:
     async def terminate(self, ids: Sequence[str]) -> None:
         """Nothing: they end by whoever started them."""
 
+    async def stand_by(self) -> None:
+        """Nothing: whoever leads sees the same machines."""
+
     async def close(self) -> None:
         """Nothing is held."""
