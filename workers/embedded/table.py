@@ -172,6 +172,8 @@ class Table:
     def _read_inductive(self, constant: Constant, parameters: object, types: list[Any]) -> None:
         terms, keep = self._terms, self._terms.keep
         number = index(parameters)
+        if not types or self.keys[types[0][0]] != constant.names[0]:
+            raise ValueError(f"{written(constant.names[0])} is not the first type of its block")
         built = []
         for name, type_, constructors in types:
             pairs = [(name, type_), *((each, of) for each, of in constructors)]

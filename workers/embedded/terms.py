@@ -29,7 +29,7 @@ ABBREVIATION, NO_HINT = -1, -2
 # The constructors of `Lean.Declaration`.
 _AXIOM, _DEFINITION, _THEOREM, _OPAQUE, _INDUCTIVE = 0, 1, 2, 3, 6
 _SAFE = b"\1"
-_MOST_INDEX = 1 << 20  # Lean panics where a bound variable's index is larger
+_MOST_INDEX = (1 << 20) - 1  # Lean ends the process where a bound variable's index is this or larger
 _MOST_SMALL = 1 << 62
 
 
