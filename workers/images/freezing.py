@@ -1,6 +1,7 @@
 """Freezing: a REPL's process is dumped while it lives on, stopped for some ten milliseconds."""
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from workers.images.criu import Criu
 from workers.images.errors import ImageError
 from workers.images.image import Image, Warm, mapped_files, stamps, written_files
 from workers.images.machine import this_machine
-from workers.images.tool import run
+from workers.images.tool import Finished, run
 from workers.launch import Launch
 from workers.process import AsyncLeanREPLProcess
 from workers.processes import number_inside
@@ -48,7 +49,8 @@ async def freeze(
         fenced: how it was started, if behind a fence.
         timeout_seconds: then CRIU is killed, and the process with it, which it may have left stopped.
 
-    Cancelling waits for CRIU's end. Whatever fails leaves no file behind. When CRIU is killed, so is the process.
+    Cancelling waits for CRIU's end, cancelling again does not. Whatever fails leaves no file behind. When CRIU is
+    killed, so is the process.
 
     Raises:
         ImageError: the process cannot be dumped, it has died, or the disk is full.
@@ -71,10 +73,15 @@ async def freeze(
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and task.exception() is None:
-            await asyncio.to_thread(remove, task.result())
+        # Of its own: who is cancelled again does not wait, and nobody else knows of the image.
+        abandoned = asyncio.create_task(_abandon(task))
+        await asyncio.shield(abandoned)
         raise
+
+
+async def _abandon(task: asyncio.Task[Image]) -> None:
+    with contextlib.suppress(ImageError):
+        await asyncio.to_thread(remove, await task)
 
 
 async def _freeze(
@@ -91,13 +98,15 @@ async def _freeze(
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="image-", dir=parent))
         leader = process.leader
         mapped = await asyncio.to_thread(lambda: stamps(mapped_files(leader)))
+        if not process.is_alive:
+            raise ImageError("the REPL has ended")  # noqa: TRY301 - below is what has to be done for it
         done = await run(
             _command(process, leader, criu, folder, warm.owner), guard=guard, timeout_seconds=timeout_seconds
         )
         if done.returncode < 0:  # it leaves code of its own in its target, which then dies, or goes on wrongly
             process.kill("what was freezing it was killed")
         if done.returncode != 0:
-            raise ImageError(f"criu could not freeze the REPL: {reason(folder / _LOG) or done.stderr}")  # noqa: TRY301
+            raise ImageError(f"criu could not freeze the REPL: {_why(done, folder / _LOG)}")  # noqa: TRY301
         return Image(folder=folder, warm=warm, mapped=mapped, written=stamps(written_files(folder)))
     except BaseException as error:
         if isinstance(error, TimeoutError):
@@ -117,6 +126,12 @@ def _command(process: AsyncLeanREPLProcess, leader: int, criu: Criu, folder: Pat
     if leader == process.pid:
         return criu.dump(leader, folder, log, owner=owner)
     return criu.dump_inside(leader, number_inside(leader), folder, log)
+
+
+def _why(done: Finished, log: Path) -> str:
+    if done.returncode < 0:
+        return f"it was ended by signal {-done.returncode}"
+    return reason(log) or done.stderr or f"it exited with status {done.returncode}"
 
 
 def reason(log: Path) -> str:

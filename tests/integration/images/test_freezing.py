@@ -158,7 +158,7 @@ async def test_a_process_whose_criu_was_killed_serves_no_more(freezer: Freezer) 
     await until(lambda: {*children(os.getpid())} - before, "CRIU is at work")
     for pid in {*children(os.getpid())} - before:
         os.kill(pid, signal.SIGKILL)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="ended by signal 9"):
         await freezing
     assert not list(freezer.folder.iterdir())
     with pytest.raises(PoolClosedError, match="freezing it was killed"):
@@ -174,6 +174,22 @@ async def test_cancelled_freezing_leaves_the_process_as_it_was_and_no_file(freez
     with pytest.raises(asyncio.CancelledError):
         await freezing
     assert not list(freezer.folder.iterdir())
+    assert (await run(process, "def y := 1", 0)).environment == 1
+
+
+async def test_freezing_that_is_cancelled_twice_leaves_no_file_either(freezer: Freezer) -> None:
+    process = await freezer.start("%allocate 20000000")
+    before = {*children(os.getpid())}
+    freezing = asyncio.create_task(freezer.freeze(process))
+    await until(lambda: {*children(os.getpid())} - before, "CRIU is at work")
+    freezing.cancel()
+    for _ in range(5):  # until it waits for CRIU's end
+        await asyncio.sleep(0)
+    freezing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await freezing
+    await until(lambda: not {*children(os.getpid())} - before, "CRIU has ended")
+    await until(lambda: not list(freezer.folder.iterdir()), "its files are gone")
     assert (await run(process, "def y := 1", 0)).environment == 1
 
 
