@@ -1,12 +1,14 @@
 """The four operations as plain Celery tasks, on a worker that was started by plain Celery."""
 
 import contextlib
+import uuid
 
 import msgspec
 import psutil
 import pytest
 import redis
 from celery import chord, group, signature
+from celery.result import AsyncResult
 from pytest_celery import CeleryTestSetup, CeleryTestWorker
 
 import tasks
@@ -55,6 +57,14 @@ def test_a_chord_hands_all_results_to_its_body() -> None:
         chord([tasks.run_code.s("%say a"), tasks.run_code.s("%say b")], body).apply_async().get(timeout=TIMEOUT)
     )
     assert [msgspec.convert(result, RunCodeResult).messages[0].data for result in results] == ["a", "b"]
+
+
+def test_a_callback_is_run() -> None:
+    linked = tasks.run_code.si("%say linked").set(task_id=uuid.uuid4().hex)
+    tasks.run_code.apply_async(("%say first",), link=linked).get(timeout=TIMEOUT)
+    follower = AsyncResult(linked.options["task_id"], app=tasks.run_code.app)
+    result = msgspec.convert(follower.get(timeout=TIMEOUT), RunCodeResult)
+    assert [message.data for message in result.messages] == ["linked"]
 
 
 def test_arguments_that_fit_no_signature_are_refused_where_the_call_is_made() -> None:
