@@ -32,7 +32,7 @@ def find_theorems(code: str) -> tuple[str, ...]:
     while (token := _TOKEN.search(code, at)) is not None:
         at = token.end()
         if token["comment"] == "/-":
-            at = _comment_end(code, at)
+            at = comment_end(code, at)
         elif name := token["theorem"]:
             within = [scope for scope in scopes if scope]
             names[name.removeprefix(_ROOT) if name.startswith(_ROOT) else ".".join([*within, name])] = None
@@ -46,8 +46,8 @@ def find_theorems(code: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _comment_end(code: str, at: int) -> int:
-    """Block comments nest."""
+def comment_end(code: str, at: int) -> int:
+    """Where a block comment ends of which the inside begins at `at`: they nest."""
     depth = 1
     while depth and (mark := _COMMENT_MARK.search(code, at)) is not None:
         depth += 1 if mark[0] == "/-" else -1

@@ -60,9 +60,25 @@ async def test_the_strength_that_this_repl_lacks_is_refused(start: Start) -> Non
         ("set_option debug.skipKernelTC true", ["debug.skipKernelTC"]),
         ("import Mathlib\nimport Init\ntheorem t (init : Nat) : init = init := rfl", []),
         ("theorem u : 1 = 1 := rfl\nimport Lean", ["import"]),
-        ("@[builtin, init x] opaque y : Nat", ["@[builtin, init"]),
+        ("@[builtin, init x] opaque y : Nat", ["@[init"]),
         ("theorem t : f.syntax = 1 ∧ macros = notation' := rfl", []),
         ("def h : Lean.Elab.Command.CommandElabM Unit := pure ()", ["Lean.Elab", "CommandElabM"]),
+        ("set_option debug.«skipKernelTC» true", ["debug.skipKernelTC"]),
+        ("set_option «debug».skipKernelTC true", ["debug.skipKernelTC"]),
+        ("@[«command_elab» x] def y := z", ["command_elab"]),
+        ("@[simp, /- ] -/ tactic x] def y := z", ["@[tactic"]),
+        ("open/- /- -/ -/«Lean»", ["open Lean"]),
+        ("open Nat -- /-\n  Lean -- -/", ["open Nat Lean"]),
+        ("namespace Lean\nnamespace Elab.Tactic", ["namespace Lean"]),
+        ("local /- -/ instance : X := y", ["local instance"]),
+        ("simproc_decl f (x) := y", ["simproc_decl"]),
+        ("def c := 1macro", ["macro"]),
+        ("def c := p.1notation", ["notation"]),
+        ("def c := 'a'macro", ["macro"]),
+        ("def c := x⁻¹macro", ["macro"]),
+        ("def c := «x»macro", ["macro"]),
+        ("-- It is written in Lean.\n@[simp, norm_cast] theorem t : h₁.prefix = 0.5 := by norm_num", []),
+        ("open BigOperators Real Nat Topology\n\ntheorem t : leanLean = Clean := by positivity", []),
     ],
 )
 def test_commands_that_could_answer_for_lean_are_found(text: str, found: list[str]) -> None:
@@ -77,6 +93,43 @@ def test_a_proof_must_begin_with_what_comes_before_the_statements_theorem() -> N
 
 
 @pytest.mark.parametrize(
+    ("definitions", "before"),
+    [
+        (  # where Python ends a line, and Lean does not
+            "def a := 1 -- one\ndef f (n : Nat) := n + n\n",
+            "def a := 1 -- one\u2028def f (n : Nat) := n + n\ndef f (n : Nat) := n\n",
+        ),
+        (
+            "def a := 1 -- one\ndef f (n : Nat) := n + n\n",
+            "def a := 1 -- one\x85def f (n : Nat) := n + n\ndef f (n : Nat) := n\n",
+        ),
+        (
+            "inductive Q : Nat → Prop\n  | one : Q 1\n",
+            "inductive Q : Nat → Prop\n  | one : Q 1\n/-- more -/\n  | any n : Q n\n",
+        ),
+    ],
+)
+async def test_definitions_that_only_look_like_the_statements_prove_nothing(
+    start: Start, definitions: str, before: str
+) -> None:
+    claim = "theorem t : Q 7 := " if "Q" in definitions else "theorem t : f 1 = 1 := "
+    async with start(adapter="community") as executor:
+        result = await verify(
+            executor, f"{before}{claim}{'.any 7' if 'Q' in definitions else 'rfl'}", definitions + claim + "sorry"
+        )
+    assert result.verdict is Verdict.NOT_PROVED
+    assert result.reasons == ("statement_mismatch: the proof does not begin with the statement's own definitions",)
+
+
+async def test_the_kernels_check_cannot_be_turned_off_in_another_spelling(start: Start) -> None:
+    async with start(adapter="community") as executor:
+        for option in ("debug.«skipKernelTC»", "«debug».skipKernelTC"):
+            proof = f"set_option {option} true\ntheorem t : 1 = 2 := by decide +kernel"
+            result = await verify(executor, proof, "theorem t : 1 = 2 := sorry")
+            assert result.reasons == ("forbidden_command: debug.skipKernelTC",)
+
+
+@pytest.mark.parametrize(
     ("proof", "begins"),
     [
         ("def f := 1 -- + 1\ntheorem t : f = 1 := rfl", True),
@@ -85,6 +138,9 @@ def test_a_proof_must_begin_with_what_comes_before_the_statements_theorem() -> N
         ("def f := 1 --\n + 1\ntheorem t : f = 1 := rfl", False),
         ("def f := 1 -- + 1\n  + 1\ntheorem t : f = 2 := rfl", False),
         ("def g := 0\ndef f := 1 -- + 1\ntheorem t : f = 2 := rfl", False),
+        ("def f := 1 -- + 1\n/-- of `f`, /- nested -/ -/\n@[simp] theorem t : f = 1 := rfl", True),
+        ("def f := 1 -- + 1\n/-- another constructor -/ | other", False),
+        ("def f := 1 -- + 1\n#f", False),
     ],
 )
 def test_definitions_are_compared_line_by_line_and_end_where_they_ended(proof: str, begins: bool) -> None:
