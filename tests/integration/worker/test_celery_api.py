@@ -2,6 +2,7 @@
 
 import contextlib
 import uuid
+from typing import Any
 
 import msgspec
 import psutil
@@ -62,7 +63,7 @@ def test_a_chord_hands_all_results_to_its_body() -> None:
 def test_a_callback_is_run() -> None:
     linked = tasks.run_code.si("%say linked").set(task_id=uuid.uuid4().hex)
     tasks.run_code.apply_async(("%say first",), link=linked).get(timeout=TIMEOUT)
-    follower = AsyncResult(linked.options["task_id"], app=tasks.run_code.app)
+    follower: AsyncResult[Any] = AsyncResult(linked.options["task_id"], app=tasks.run_code.app)
     result = msgspec.convert(follower.get(timeout=TIMEOUT), RunCodeResult)
     assert [message.data for message in result.messages] == ["linked"]
 
