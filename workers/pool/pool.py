@@ -45,6 +45,8 @@ from workers.settings import PoolSettings
 
 # A killed process ends in milliseconds, unless it hangs in the kernel: on a dead network file system, say.
 REAP_SECONDS = 30.0
+# For a branch's turn, where nobody says how long.
+BEAM_SECONDS = 30.0
 # How much the last start weighs in what a start is expected to take.
 _WEIGHT = 0.3
 
@@ -152,19 +154,25 @@ class AsyncLeanREPLPool:
         states = dict(repl.member.states)
         return FrozenREPL(image=await self._starter.freeze(repl.member), states=states)
 
-    def thaw(self, frozen: FrozenREPL) -> Lease:
+    def thaw(self, frozen: FrozenREPL, *, timeout_seconds: float | None = None) -> Lease:
         """A copy of a frozen REPL, for the body of an `async with`; afterwards it is one of the pool like any other.
 
         It counts as one of the `size` that work at a time: who holds a lease while entering must not hold the last.
 
+        Args:
+            frozen: what `freeze` gave.
+            timeout_seconds: how long entering waits for its turn; None: as long as it takes.
+
         Entering raises as a lease does, and:
-            ImageError: it did not thaw.
+            ImageError: it did not thaw, or its turn did not come.
         """
-        return Lease(lambda: self._acquire_copy(frozen), self._release)
+        return Lease(lambda: self._acquire_copy(frozen, timeout_seconds), self._release)
 
     @contextlib.asynccontextmanager
-    async def beam(self, repl: WarmREPL) -> AsyncIterator[WarmREPL]:
+    async def beam(self, repl: WarmREPL, *, timeout_seconds: float | None = BEAM_SECONDS) -> AsyncIterator[WarmREPL]:
         """Freeze and thaw in one step: a second REPL where `repl` is now, to go another way from here.
+
+        `timeout_seconds` is how long it waits for its turn: where all REPLs are held by who waits for one, none comes.
 
         Raises as `freeze` and `thaw` do; a pool of one REPL has no room for a second.
         """
@@ -172,7 +180,7 @@ class AsyncLeanREPLPool:
             raise ImageError("a pool of one REPL has no room for its copy: set LEANFLEET_WORKER_SIZE to 2 or more")
         frozen = await self.freeze(repl)
         try:
-            async with self.thaw(frozen) as copy:
+            async with self.thaw(frozen, timeout_seconds=timeout_seconds) as copy:
                 await asyncio.to_thread(self.discard, frozen)
                 yield copy
         finally:
@@ -285,10 +293,17 @@ class AsyncLeanREPLPool:
         finally:
             self._waiters.leave(waiter)
 
-    async def _acquire_copy(self, frozen: FrozenREPL) -> Member:
+    async def _acquire_copy(self, frozen: FrozenREPL, timeout_seconds: float | None) -> Member:
         """Give back a lease for a copy of `frozen`, which takes over its right to work."""
         header = frozen.image.warm.header
-        leased = await self._acquire(header, ())
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                leased = await self._acquire(header, ())
+        except TimeoutError as error:
+            raise ImageError(
+                f"none of the pool's {self.size} REPLs became free for a copy within {timeout_seconds:g} s: "
+                "hold fewer leases while you ask for one, or set LEANFLEET_WORKER_SIZE higher"
+            ) from error
         member = self._members.add(header)
         try:
             await self._starter.copy(frozen.image, member)

@@ -232,6 +232,19 @@ async def test_a_pool_of_one_has_no_room_for_a_branch(stock: ImageStock) -> None
                 pass
 
 
+async def test_where_all_leases_wait_for_a_branch_each_hears_of_it_and_the_pool_goes_on(stock: ImageStock) -> None:
+    async with opened(stock, size=2) as pool:
+        async with pool.lease(HEADER) as first, pool.lease(HEADER) as second:
+            for repl in (first, second):
+                with pytest.raises(ImageError, match="none of the pool's 2 REPLs became free"):
+                    async with pool.beam(repl, timeout_seconds=0.05):
+                        pass
+            assert (await say(first, "")).environment == (await say(second, "")).environment
+        async with pool.lease(HEADER) as repl, pool.beam(repl, timeout_seconds=None) as branch:
+            await say(branch, "")
+        await settled(pool)
+
+
 async def test_closing_while_copies_thaw_leaves_nothing(stock: ImageStock) -> None:
     async with opened(stock, size=4) as pool:
         async with pool.lease(HEADER) as repl:
