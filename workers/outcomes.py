@@ -12,12 +12,14 @@ from producer.errors import (
     HeaderError,
     InvalidInputError,
     LeanFleetError,
+    PoolClosedError,
     ReplOutOfMemoryError,
+    ReplStartError,
     ReplTimeoutError,
     StoreError,
 )
 from producer.outcome import Outcome
-from producer.result import PROOF_COMPLETED, Message, Sorry, TacticResult
+from producer.result import PROOF_COMPLETED, Message, RunCodeResult, Sorry, TacticResult
 from workers.protocol import responses
 from workers.protocol.responses import CommandResponse, ErrorResponse, TacticResponse
 
@@ -54,6 +56,16 @@ def command_outcome(response: CommandResponse | ErrorResponse) -> tuple[Outcome,
     if isinstance(response, ErrorResponse):
         return Outcome.LEAN_ERROR, soft_error(response)
     return (Outcome.LEAN_ERROR if response.errors else Outcome.OK), ""
+
+
+def code_result(response: CommandResponse | ErrorResponse) -> RunCodeResult:
+    """What became of commands; the account is not in it."""
+    outcome, reason = command_outcome(response)
+    if isinstance(response, ErrorResponse):
+        return RunCodeResult(outcome=outcome, reason=reason)
+    return RunCodeResult(
+        outcome=outcome, reason=reason, messages=messages(response.messages), sorries=sorries(response.sorries)
+    )
 
 
 def tactic_failure(response: TacticResponse | ErrorResponse) -> str:
@@ -110,6 +122,18 @@ def failure_outcome(error: LeanFleetError) -> tuple[Outcome, str]:
             return Outcome.STATE_UNAVAILABLE, reason
         case _:
             return Outcome.REPL_DIED, reason
+
+
+def outcome_or_raise(error: LeanFleetError) -> tuple[Outcome, str]:
+    """As `failure_outcome`; what is no outcome of the operation is raised again.
+
+    Raises:
+        PoolClosedError, ReplStartError: another worker must do it.
+        LostStateError: it must be done again.
+    """
+    if isinstance(error, PoolClosedError | ReplStartError | LostStateError):
+        raise error
+    return failure_outcome(error)
 
 
 def _short(text: str, *, keep_end: bool = False) -> str:

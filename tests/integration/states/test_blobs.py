@@ -417,15 +417,15 @@ async def settled(worker: Worker) -> AsyncIterator[None]:
     """At the end, wait until nothing is exported any more."""
     yield
     async with asyncio.timeout(30):
-        while worker.executor._tasks:
-            await asyncio.wait(worker.executor._tasks)
+        while worker.executor._exporter.tasks:
+            await asyncio.wait(worker.executor._exporter.tasks)
 
 
 async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_others(start: Start) -> None:
     async with start(export_after_seconds=0) as here, start(dear=True) as there:
         async with settled(here):
             result = await here.run(RunTactics(state=StateRef(steps=STEPS[:3]), tactics=("exact hp",)))
-            assert here.executor._tasks, "the reply waited for the export"
+            assert here.executor._exporter.tasks, "the reply waited for the export"
         assert isinstance(result, RunTacticsResult)
         state = result.tactics[0].state
         assert state is not None
@@ -444,9 +444,9 @@ async def test_a_worker_that_stops_in_the_middle_of_exports_gives_its_repls_back
                 for depth in (2, 3, 4)
             )
         )
-        assert worker.executor._tasks
+        assert worker.executor._exporter.tasks
         await worker.executor.aclose()
-        assert not worker.executor._tasks
+        assert not worker.executor._exporter.tasks
         async with asyncio.timeout(10):
             # The pool waits for the reply to a request that was cancelled.
             while worker.pool.snapshot().busy:  # noqa: ASYNC110 - there is no event for it

@@ -47,7 +47,7 @@ async def test_a_repl_at_work_is_left_alone_until_it_has_finished(start: Start) 
         await hole(ending, DEAR)
         async with ending.pool.lease():
             storing = asyncio.create_task(ending.executor.store_keepsakes(seconds=60))
-            await until(lambda: not ending.executor._dearest(60), "nothing is to be had")
+            await until(lambda: not ending.executor._rescuer.dearest(60), "nothing is to be had")
             assert not storing.done()
         assert await storing == 1
 

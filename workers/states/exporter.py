@@ -1,0 +1,180 @@
+"""Exporting proof states: a REPL pickles one, and the store keeps it. What cannot be pickled is tried once."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+
+from producer.errors import LeanFleetError, PoolClosedError, ReplError
+from producer.state import BlobRef
+from workers.lru import LRU
+from workers.outcomes import soft_error
+from workers.pool import WarmREPL
+from workers.protocol.requests import PickleProofState
+from workers.protocol.responses import ErrorResponse
+from workers.settings import WorkerSettings
+from workers.states.blobs import Blobs
+from workers.states.cache import PickleCache
+from workers.states.costs import Costs
+from workers.states.exchange import ExchangeError, new_path, take
+from workers.states.keepsakes import Keepsakes
+from workers.states.restorer import Limits, raise_if_lost
+from workers.states.work import Export, Work
+
+_REMEMBERED_UNPICKLABLE = 10_000
+# Beside the work: few enough that exports never keep a pool from its operations.
+_MAX_EXPORTS = 4
+
+log = logging.getLogger("leanfleet.executor")
+
+
+class PickleFailedError(Exception):
+    """Lean could not pickle a state."""
+
+
+class Exporter:
+    """One for all REPLs of a worker. `counts` holds what became of exports, `tasks` are those under way."""
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        cache: PickleCache,
+        *,
+        costs: Costs,
+        counts: Counter[str],
+        keepsakes: Keepsakes,
+        settings: WorkerSettings,
+    ) -> None:
+        """Pickles go through `cache`'s folder where a REPL has none of its own; `keepsakes` forget what was stored."""
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._blobs = blobs
+        self._cache = cache
+        self._costs = costs
+        self._counts = counts
+        self._keepsakes = keepsakes
+        self._settings = settings
+        self._unpicklable: LRU[str, str] = LRU(_REMEMBERED_UNPICKLABLE)
+
+    def __repr__(self) -> str:
+        return f"<Exporter, {len(self.tasks)} under way>"
+
+    async def aclose(self) -> None:
+        """Give up what is under way."""
+        await asyncio.sleep(0)  # a task that never began could not give its lease back
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks)
+
+    def why_not(self, state_id: str) -> str:
+        """Why a state cannot be exported, as far as that is known; empty where it can be tried."""
+        return self._blobs.why_not or self._unpicklable.get(state_id, "")
+
+    async def is_stored(self, work: Work) -> bool:
+        """Whether the state came with a blob of its own that can be had and trusted."""
+        if work.blob is None or work.blob.steps != work.recipe.depth:
+            return False
+        return await self._blobs.is_good(work.blob, work.state_id, timeout_seconds=work.timeout_seconds)
+
+    async def pickle(self, repl: WarmREPL, export: Export, limits: Limits) -> bytes:
+        """Pickle a proof state that is in `repl`.
+
+        Raises:
+            PickleFailedError: Lean cannot pickle this state; remembered.
+            LostStateError: the process does not know it.
+            PoolClosedError: the pool was closed by force.
+        """
+        path = new_path(repl.folder or self._cache.folder)
+        try:
+            try:
+                response = await repl.send(
+                    PickleProofState(proof_state=export.handle.number, path=path),
+                    timeout_seconds=limits.remaining_seconds(),
+                    memory_bytes=limits.memory_bytes,
+                )
+            except PoolClosedError:
+                raise
+            except ReplError as error:
+                self._counts["export_killed"] += 1
+                why = f"pickling this state ended its process, so that it is restored from its recipe: {error.message}"
+                raise self._cannot_pickle(export.state_id, why) from error
+            if isinstance(response, ErrorResponse):
+                raise_if_lost(response)
+                self._counts["export_rejected"] += 1
+                raise self._cannot_pickle(export.state_id, f"the state cannot be pickled: {soft_error(response)}")
+            try:
+                pickle = await take(path, limit_bytes=self._settings.max_pickle_bytes)
+            except ExchangeError as error:
+                raise self._cannot_pickle(export.state_id, error.message) from error
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        if not pickle:
+            raise self._cannot_pickle(export.state_id, "the REPL said that it pickled the state, and wrote nothing")
+        return pickle
+
+    async def store(self, export: Export, pickle: bytes, *, timeout_seconds: float) -> BlobRef:
+        """Store a pickle, without a lease. Raises StoreUnavailableError."""
+        started = time.monotonic()
+        blob = await self._blobs.save(
+            pickle, state_id=export.state_id, steps=export.depth, timeout_seconds=timeout_seconds
+        )
+        self._costs.add_export(time.monotonic() - started)
+        self._keepsakes.forget(export.state_id)
+        self._counts["exported"] += 1
+        return blob
+
+    async def announce(self, export: Export, blob: BlobRef, *, timeout_seconds: float) -> None:
+        """Let workers find a pickle that no reply speaks of. Raises StoreUnavailableError."""
+        await self._blobs.announce(blob, export.state_id, timeout_seconds=timeout_seconds)
+
+    def chosen(self, work: Work) -> list[Export]:
+        """Of the states that were dear to reach, those that can be exported now."""
+        wanted = [
+            export
+            for export in work.exports
+            if export.handle.kind == "proof_state" and not self.why_not(export.state_id)
+        ]
+        if wanted and len(self.tasks) >= _MAX_EXPORTS:
+            self._counts["export_skipped"] += len(wanted)
+            return []
+        return wanted
+
+    def export_aside(self, lease: AsyncExitStack, repl: WarmREPL, work: Work) -> None:
+        """Pickle states beside the reply that is on its way, give the REPL back, and store them.
+
+        The lease goes along: in this process the states are at hand, and the reply need not wait.
+        """
+        task = asyncio.create_task(self._export(lease, repl, work))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _export(self, lease: AsyncExitStack, repl: WarmREPL, work: Work) -> None:
+        timeout_seconds = self._settings.export_timeout_seconds
+        pickles: list[tuple[Export, bytes]] = []
+        async with lease:
+            for export in self.chosen(work):
+                if sum(len(pickle) for _, pickle in pickles) > self._settings.max_pickle_bytes:
+                    self._counts["export_skipped"] += 1
+                    continue
+                limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=work.memory_bytes)
+                try:
+                    pickles.append((export, await self.pickle(repl, export, limits)))
+                except (LeanFleetError, PickleFailedError) as error:
+                    log.info("state %s is not exported: %s", export.state_id[:12], error)
+                    break
+        for export, pickle in pickles:
+            try:
+                blob = await self.store(export, pickle, timeout_seconds=timeout_seconds)
+                await self.announce(export, blob, timeout_seconds=timeout_seconds)
+            except LeanFleetError as error:
+                log.info("state %s is not exported: %s", export.state_id[:12], error)
+                return
+
+    def _cannot_pickle(self, state_id: str, reason: str) -> PickleFailedError:
+        log.warning("state %s is not exported: %s", state_id[:12], reason)
+        self._unpicklable[state_id] = reason
+        self._keepsakes.forget(state_id)
+        return PickleFailedError(reason)
