@@ -3,6 +3,18 @@
 
 data "aws_region" "current" {}
 
+data "aws_caller_identity" "current" {}
+
+locals {
+  # Endpoint → its actions' prefix.
+  interfaces = {
+    autoscaling    = "autoscaling"
+    logs           = "logs"
+    monitoring     = "cloudwatch"
+    secretsmanager = "secretsmanager"
+  }
+}
+
 resource "aws_vpc" "this" {
   cidr_block           = var.cidr_block
   enable_dns_support   = true
@@ -74,7 +86,7 @@ resource "aws_vpc_security_group_ingress_rule" "https" {
 }
 
 resource "aws_vpc_endpoint" "interface" {
-  for_each            = toset(["autoscaling", "logs", "monitoring", "secretsmanager"])
+  for_each            = local.interfaces
   vpc_id              = aws_vpc.this.id
   service_name        = "com.amazonaws.${data.aws_region.current.name}.${each.key}"
   vpc_endpoint_type   = "Interface"
@@ -82,4 +94,17 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
   security_group_ids  = [aws_security_group.endpoints.id]
   tags                = { Name = "${var.name}-${each.key}" }
+
+  # As with buckets: the roles say what may be done, and nobody signs here with the key of another account and writes
+  # into it what a machine holds.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = ["${each.value}:*"]
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:PrincipalAccount" = data.aws_caller_identity.current.account_id } }
+    }]
+  })
 }
