@@ -159,6 +159,14 @@ COMPUTATION = [
         proof="set_option debug.skipKernelTC true in\ntheorem t : 1 = 2 := by\n  show 1 = 2\n  exact of_decide_eq_true rfl",
         reason="lean_error",
     ),
+    *(
+        Attempt(
+            name=f"skipped kernel check, spelt {option}",
+            proof=f"set_option {option} true\ntheorem t : 1 = 2 := by decide +kernel",
+            reason="kernel_rejected",
+        )
+        for option in ("debug.«skipKernelTC»", "«debug».skipKernelTC")
+    ),
     Attempt(
         name="unsafe recursion",
         proof="unsafe def loop : 1 = 2 := loop\ntheorem t : 1 = 2 := loop",
@@ -361,6 +369,22 @@ STATEMENTS = [
         name="a definition of the statement hidden by a reducible copy",
         statement="def f (n : Nat) : Nat := n + 1\ntheorem t : ∀ n, f n = n := sorry",
         proof="abbrev f (n : Nat) : Nat := n\ntheorem t : ∀ n, f n = n := fun _ => rfl",
+        reason="statement_mismatch",
+    ),
+    *(
+        Attempt(
+            name=f"the statement's definitions in a comment that ends where Lean ends it, after U+{ord(end):04X}",
+            statement="def a : Nat := 1 -- one\ndef f (n : Nat) : Nat := n + n\ntheorem t : f 1 = 1 := sorry",
+            proof=f"def a : Nat := 1 -- one{end}def f (n : Nat) : Nat := n + n\ndef f (n : Nat) : Nat := n\n"
+            "theorem t : f 1 = 1 := rfl",
+            reason="statement_mismatch",
+        )
+        for end in "\u2028\x85"
+    ),
+    Attempt(
+        name="a documented constructor behind the statement's definitions",
+        statement="inductive Q : Nat → Prop\n  | one : Q 1\ntheorem t : Q 7 := sorry",
+        proof="inductive Q : Nat → Prop\n  | one : Q 1\n/-- more -/\n  | any n : Q n\ntheorem t : Q 7 := .any 7",
         reason="statement_mismatch",
     ),
     Attempt(
