@@ -214,5 +214,5 @@ def _from_memory(result: AnyResult) -> AnyResult:
 def _decoded(data: bytes) -> AnyResult | None:
     try:
         return _from_memory(_decode(data))
-    except msgspec.DecodeError:
-        return None  # of another version
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # of another version, or none at all

@@ -113,7 +113,10 @@ class Blobs:
         started = time.monotonic()
         data = await self._read(self._required_store().get(blob.sha256))
         pickle = unpack(data, blob.encoding, blob.unpacked_bytes)
-        path = await asyncio.to_thread(self._cache.add, blob.sha256, pickle)
+        try:
+            path = await asyncio.to_thread(self._cache.add, blob.sha256, pickle)
+        except OSError as error:
+            raise StoreError(f"what was fetched cannot be kept on this worker's disk: {error}") from error
         self._costs.add_fetch(time.monotonic() - started)
         return path
 
@@ -187,7 +190,7 @@ class Blobs:
             async with asyncio.timeout(_LOOK_SECONDS):
                 data = await self._read(self._required_store().get_named(export_name(state_id)))
             blob = msgspec.json.decode(data, type=BlobRef)
-        except (StoreError, TimeoutError, msgspec.DecodeError):
+        except (StoreError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return blob if self._signer.accepts(blob, state_id) else None
 

@@ -4,6 +4,7 @@ A file appears under its name in one step and is never written to again: REPLs m
 mapped file kills whoever mapped it. Deleting one is safe, since the mapping keeps the data.
 """
 
+import contextlib
 import fcntl
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import BinaryIO
 
 _PREFIX = "leanfleet-states-"
 _LOCK = "lock"
@@ -25,17 +27,14 @@ class PickleCache:
 
     def __init__(self, parent: Path | None, *, limit_bytes: int) -> None:
         """`parent` is where the folder is made; None: the system's folder for temporary files."""
-        parent = Path(tempfile.gettempdir()) if parent is None else parent
-        parent.mkdir(parents=True, exist_ok=True)
-        _delete_abandoned(parent)
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        # Held while this object lives, and let go by the kernel however the process ends.
-        self._lock_file = (self._folder / _LOCK).open("xb")
-        fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._parent = Path(tempfile.gettempdir()) if parent is None else parent
         self._limit_bytes = limit_bytes
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._total_bytes = 0
         self._lock = threading.Lock()
+        self._is_closed = False
+        self._folder, self._lock_file = _make_folder(self._parent)
+        _delete_abandoned(self._parent)
 
     def __repr__(self) -> str:
         return f"<PickleCache {len(self._sizes)} files, {self._total_bytes:,} of {self._limit_bytes:,} bytes>"
@@ -46,8 +45,15 @@ class PickleCache:
 
     @property
     def folder(self) -> Path:
-        """Deleted when the cache is closed."""
-        return self._folder
+        """Deleted when the cache is closed. Another, empty one where somebody cleaned up and deleted it before that."""
+        with self._lock:
+            if not self._is_closed and not self._folder.is_dir():
+                self._sizes.clear()
+                self._total_bytes = 0
+                self._lock_file.close()
+                with contextlib.suppress(OSError):  # whoever writes there will be told
+                    self._folder, self._lock_file = _make_folder(self._parent)
+            return self._folder
 
     def find(self, name: str) -> Path | None:
         """The file called `name`, and mark it as used."""
@@ -55,15 +61,24 @@ class PickleCache:
             if name not in self._sizes:
                 return None
             self._sizes.move_to_end(name)
-        return self._folder / name
+        path = self._folder / name
+        if not path.exists():  # whoever cleans temporary folders was here
+            self.drop(name)
+            return None
+        return path
 
     def add(self, name: str, data: bytes) -> Path:
-        """Write a file and return its path; older files may go for it, and one larger than the limit stays alone."""
-        temporary = self._folder / f"new-{secrets.token_hex(8)}"
+        """Write a file and return its path; older files may go for it, and one larger than the limit stays alone.
+
+        Raises:
+            OSError: the disk is full, or worse.
+        """
+        folder = self.folder
+        temporary = folder / f"new-{secrets.token_hex(8)}"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
-            temporary.replace(self._folder / name)
+            temporary.replace(folder / name)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -76,8 +91,8 @@ class PickleCache:
                 self._total_bytes -= size
                 doomed.append(oldest)
         for oldest in doomed:
-            (self._folder / oldest).unlink(missing_ok=True)
-        return self._folder / name
+            (folder / oldest).unlink(missing_ok=True)
+        return folder / name
 
     def drop(self, name: str) -> None:
         with self._lock:
@@ -87,10 +102,20 @@ class PickleCache:
     def close(self) -> None:
         """Delete everything."""
         with self._lock:
+            self._is_closed = True
             self._sizes.clear()
             self._total_bytes = 0
         shutil.rmtree(self._folder, ignore_errors=True)
         self._lock_file.close()
+
+
+def _make_folder(parent: Path) -> tuple[Path, BinaryIO]:
+    """A new folder in `parent`, and its lock: held while that file is open, and let go by the kernel in any case."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    lock = (folder / _LOCK).open("xb")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return folder, lock
 
 
 def _delete_abandoned(parent: Path) -> None:

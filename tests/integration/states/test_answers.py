@@ -232,10 +232,13 @@ async def test_without_the_memory_everything_is_run() -> None:
     await nowhere.aclose()
 
 
-async def test_an_answer_of_another_version_is_ignored(redis: Redis) -> None:
+@pytest.mark.parametrize(
+    "stored", [b'{"kind": "run_code", "outcome": "splendid"}', b'{"kind": "run_code", "reason": "\xff"}', b""]
+)
+async def test_an_answer_of_another_version_or_none_at_all_is_ignored(redis: Redis, stored: bytes) -> None:
     memory = answers(redis)
     await memory.get_or_do(CODE, Lean())
-    await redis.set("leanfleet:answer:" + memory._key(CODE), b'{"kind": "run_code", "outcome": "splendid"}')
+    await redis.set("leanfleet:answer:" + memory._key(CODE), stored)
     lean = Lean()
     assert await memory.get_or_do(CODE, lean) == PROVED
     assert lean.runs == 1

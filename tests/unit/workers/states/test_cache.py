@@ -1,6 +1,9 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from workers.states.cache import PickleCache
 
@@ -67,3 +70,35 @@ def test_what_a_killed_worker_left_is_deleted_by_the_next_and_nothing_else(tmp_p
     PickleCache(tmp_path, limit_bytes=100).close()
     assert files(tmp_path) == {"mine"}
     in_use.close()
+
+
+def test_a_file_that_somebody_deleted_is_not_found_and_can_be_added_again(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=250)
+    cache.add("a", b"x" * 100).unlink()
+    assert cache.find("a") is None
+    assert cache.total_bytes == 0
+    assert cache.add("a", b"y").read_bytes() == b"y"
+    cache.close()
+
+
+def test_a_folder_that_somebody_deleted_is_made_again_elsewhere(tmp_path: Path) -> None:
+    """Never under the same name: whoever may write to the parent could have made it first."""
+    cache = PickleCache(tmp_path, limit_bytes=250)
+    gone = cache.add("a", b"x" * 100).parent
+    shutil.rmtree(gone)
+    assert cache.find("a") is None
+    assert cache.add("b", b"y").read_bytes() == b"y"
+    assert cache.folder != gone
+    assert cache.total_bytes == 1
+    PickleCache(tmp_path, limit_bytes=250).close()  # which deletes what is abandoned
+    assert cache.find("b") is not None
+    cache.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_cache_makes_no_folder_again(tmp_path: Path) -> None:
+    cache = PickleCache(tmp_path, limit_bytes=250)
+    cache.close()
+    with pytest.raises(FileNotFoundError):
+        cache.add("late", b"x")
+    assert list(tmp_path.iterdir()) == []
