@@ -110,7 +110,7 @@ class RedisReplies:
         except WireError as error:
             try:
                 call_id = msgspec.json.decode(data, type=_Addressee).call_id
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 call_id = ""
             _logger.error("dropped a reply: %s", error, extra={"call_id": call_id})  # noqa: TRY400 - says all there is
             if call_id:

@@ -163,7 +163,7 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         """
         try:
             return msgspec.json.decode(text, type=cls).checked()
-        except (msgspec.DecodeError, InvalidInputError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInputError) as error:
             raise WireError(f"not a state: {error}") from error
 
     def __str__(self) -> str:

@@ -58,6 +58,10 @@ class SyncClient:
         self.client = Client(settings)
         self._ready: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=self._run, name="leanfleet-client", daemon=True)
+        # Held while work is given to the loop: what is accepted is carried out, or ended, before the loop is closed.
+        self._giving = threading.RLock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
 
     def __repr__(self) -> str:
         return repr(self.client).replace("leanfleet.Client", "leanfleet.SyncClient")
@@ -100,12 +104,12 @@ class SyncClient:
 
     def close(self) -> None:
         """End: waiting calls, in whatever thread, get ClientClosedError. Closing twice is fine."""
-        if self._thread.ident is None or not self._ready.done() or self._ready.exception() is not None:
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        except RuntimeError:
-            return  # closed before
+        with self._giving:
+            if self._loop is None:
+                return
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(self._stop.set)
+            self._is_closed = True
         self._thread.join()
 
     def _run(self) -> None:
@@ -127,13 +131,11 @@ class SyncClient:
             await self.client.close()
 
     def _start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
-        except (AttributeError, RuntimeError) as error:
-            work.close()
-            raise ClientClosedError(
-                "the client is not connected: use it inside `with leanfleet.connect_sync() as …`"
-            ) from error
+        with self._giving:
+            if self._loop is not None and not self._is_closed:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise ClientClosedError("the client is not connected: use it inside `with leanfleet.connect_sync() as …`")
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         future = self._start(work)

@@ -71,7 +71,7 @@ def _is_dataset(path: Path) -> bool:
         first = next((line for line in file if line.strip()), b"")
     try:
         row = msgspec.json.decode(first)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return isinstance(row, dict) and "code" not in row and not {"statement", "proof"}.isdisjoint(row)
 
@@ -90,7 +90,7 @@ def _jsonl(path: Path, settings: Settings) -> Iterator[tuple[str, Any]]:
                 yield where, msgspec.json.decode(data.decode("utf-8-sig" if number == 1 else "utf-8"))
             except UnicodeDecodeError as error:
                 yield where, f"is not UTF-8: byte 0x{error.object[error.start]:02x} at position {error.start}"
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 yield where, f"is not JSON: {half_character(data) or error}"
 
 

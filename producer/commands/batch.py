@@ -13,6 +13,7 @@ import typer
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from producer.batch.batches import Batches
 from producer.batch.columns import parse_columns
@@ -279,7 +280,12 @@ def list_batches(*, as_json: AsJson = False) -> None:
     for batch in found:
         state = "not enqueued" if batch.state is None else str(batch.state)
         table.add_row(
-            batch.id, _when(batch.created_at), f"{batch.total:,}", str(batch.attempts), state, printable(batch.name)
+            batch.id,
+            _when(batch.created_at),
+            f"{batch.total:,}",
+            str(batch.attempts),
+            state,
+            Text(printable(batch.name)),  # no markup, whatever is in it
         )
     _print_table(table)
 

@@ -79,7 +79,7 @@ def test_a_batch_is_run_again_with_more_time_and_compared(batch: Batch, tmp_path
         {"id": "good", "code": "theorem a : True := True.intro"},
         {"id": "slow", "code": "theorem h : True := by repeat (first | skip)", "timeout_seconds": 0.5},
     ]
-    batch_id = batch("submit", write(tmp_path / "texts.jsonl", *texts)).stdout.strip()
+    batch_id = batch("submit", write(tmp_path / "texts.jsonl", *texts), "--name", "[red] or [/] not").stdout.strip()
     batch("watch", batch_id, exit_code=1)
     again = batch(
         "rerun", batch_id, "--only", "timeout", "--timeout", "0.7", "--memory", "1GiB", "--watch", exit_code=1
@@ -97,6 +97,7 @@ def test_a_batch_is_run_again_with_more_time_and_compared(batch: Batch, tmp_path
     ]
     listed = batch("list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["id", other_id, batch_id]
+    assert listed[2].rstrip().endswith(" [red] or [/] not")
     nothing = batch("rerun", batch_id, "--only", "out_of_memory", exit_code=2)
     assert nothing.stderr.startswith("error: there is nothing to run again")
     assert "no outcome" in batch("rerun", batch_id, "--only", "tired", exit_code=2).stderr

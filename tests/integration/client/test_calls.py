@@ -167,7 +167,7 @@ async def test_an_answer_that_cannot_be_read_ends_its_call_and_no_other(
     broken, fine = fleet.submit(RunCode(code="broken")), fleet.submit(RunCode(code="fine"))
     await until(lambda: len(responder.deliveries) == 2, "both are delivered")
     newer = encode_reply(Reply(call_id=broken.id, result=ANSWERED, v=99))
-    server.rpush(reply_key(fleet.id), b"\xff no reply", b"{}", newer)
+    server.rpush(reply_key(fleet.id), b"\xff no reply", b"{}", b'{"x": ' + b"[" * 100_000, newer)
     with pytest.raises(WireError, match="version 99"):
         await broken
     responder.reply(responder.deliveries[1], ANSWERED)

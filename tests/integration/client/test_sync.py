@@ -1,12 +1,13 @@
 """The blocking client, as scripts, threads and notebooks use it."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from producer.errors import BrokerUnavailableError, ClientClosedError, InvalidInputError
 from producer.operation import RunCode
 from producer.outcome import Outcome
-from producer.result import RunCodeResult
+from producer.result import AnyResult, RunCodeResult
 from producer.settings import Settings
 from producer.state import CommandStep, SorryStep, StateRef
 from producer.sync import SyncClient, connect_sync
@@ -98,6 +99,24 @@ def test_closing_ends_what_other_threads_wait_for(settings: Settings) -> None:
         fleet.run_code("x")
     with pytest.raises(ClientClosedError), fleet:
         pytest.fail("entered twice")
+
+
+@pytest.mark.usefixtures("responder")
+def test_closing_is_not_held_up_by_threads_that_go_on_asking_and_leaves_no_call_open(settings: Settings) -> None:
+    given: list[Future[AnyResult]] = []
+
+    def ask() -> None:
+        with contextlib.suppress(ClientClosedError):
+            while True:
+                given.append(fleet.submit(RunCode(code="x")))
+
+    with ThreadPoolExecutor(4) as pool:
+        fleet = connect_sync(settings=settings).__enter__()
+        asking = [pool.submit(ask) for _ in range(4)]
+        wait_until(lambda: len(given) > 100, "all ask")
+        fleet.close()
+        assert not wait(asking, 30).not_done
+    assert not wait(given, 30).not_done
 
 
 def test_what_cannot_work_is_raised_where_it_was_asked(settings: Settings) -> None:

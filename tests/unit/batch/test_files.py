@@ -55,6 +55,14 @@ def test_rows_of_a_dataset_are_read_from_every_kind_of_file(suffix: str, tmp_pat
     assert {text.operation.timeout_seconds for text in reading.texts} == {9}
 
 
+@pytest.mark.parametrize("lines", [["["], ['{"name": "a", "statement": "theorem a : True", "proof": "trivial"}', "["]])
+def test_a_line_that_is_nested_too_deep_is_named(lines: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "deep.jsonl"
+    path.write_text("\n".join(line.replace("[", "[" * 100_000) for line in lines))
+    (problem,) = read_proofs([path], Settings()).problems
+    assert problem.startswith(f"{path}:{len(lines)}: ")
+
+
 def test_our_own_lines_and_lean_files_are_read_as_check_reads_them(tmp_path: Path) -> None:
     lines = write(
         tmp_path / "a.jsonl", [{"id": "x", "code": "c", "timeout_seconds": 3, "expect": {"verdict": "proved"}}]
