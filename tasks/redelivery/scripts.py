@@ -40,6 +40,8 @@ DROPPED_AT_ONCE = 200
 # may write into a ring must not thereby choose what is read.
 #
 # No text in JSON holds a bare quotation mark, so what looks like the field with the call's id is it.
+#
+# What producers may write is not taken for granted: a script that fails is not undone, and what it had popped is lost.
 CHOOSE = f"""
 local function is_revoked(entry)
   local _, last = string.find(entry, '"correlation_id":"', 1, true)
@@ -49,7 +51,7 @@ end
 
 local function choose(interactive, bulk, turns)
   local dropped = 0
-  local most = redis.call('EXISTS', '{REVOKED}') * {DROPPED_AT_ONCE}
+  local most = redis.call('TYPE', '{REVOKED}').ok == 'zset' and {DROPPED_AT_ONCE} or 0
   local rings = {{interactive, bulk}}
   if redis.call('EXISTS', interactive, bulk) == 2 and redis.call('INCR', turns) % {BULK_EVERY} == 0 then
     rings = {{bulk, interactive}}
@@ -58,12 +60,14 @@ local function choose(interactive, bulk, turns)
     local producer = redis.call('LMOVE', ring, ring, 'LEFT', 'RIGHT')
     while producer do
       local lane = ring .. ':' .. producer
-      local entry = redis.call('RPOP', lane)
+      local entry = redis.pcall('RPOP', lane)
+      local is_list = type(entry) ~= 'table'
+      if not is_list then entry = nil end
       while entry and dropped < most and is_revoked(entry) do
         dropped = dropped + 1
         entry = redis.call('RPOP', lane)
       end
-      if redis.call('EXISTS', lane) == 0 then redis.call('RPOP', ring) end
+      if not is_list or redis.call('EXISTS', lane) == 0 then redis.call('RPOP', ring) end
       if entry then
         local space = string.find(entry, ' ', 1, true)
         if space then return string.sub(entry, 1, space - 1), string.sub(entry, space + 1), dropped end
@@ -203,7 +207,8 @@ local missing = 0
 if redis.call('EXISTS', KEYS[5]) == 0 and redis.call('EXISTS', KEYS[6], KEYS[7]) > 0 then
   for ring = 6, 7 do
     for _, producer in ipairs(redis.call('LRANGE', KEYS[ring], 0, -1)) do
-      missing = missing + redis.call('LLEN', KEYS[ring] .. ':' .. producer)
+      local waiting = redis.pcall('LLEN', KEYS[ring] .. ':' .. producer)
+      missing = missing + (tonumber(waiting) or 0)
     end
   end
   for _, taken in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do

@@ -164,6 +164,30 @@ def test_one_step_drops_no_more_than_others_can_wait_for(
     assert broker.llen(keys.queue) == len(waiting(broker, keys.queue)) == 9
 
 
+def test_a_producer_that_writes_nonsense_costs_nobody_a_message(
+    publish: Publish, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    """A lane that is no list, and revocations that are no sorted set."""
+    publish("bulk", "hostile", 1)
+    publish("bulk", "other", 1)
+    lane = Lane(keys.queue, "bulk", "hostile").key
+    broker.delete(lane)
+    broker.set(lane, "nonsense")
+    broker.delete(keys.queue)
+    Keeper(lease_seconds=60, max_lease_seconds=60).sweep(keys, broker)
+    assert broker.llen(keys.queue) == 1
+    revoked = broker.dump(REVOKED)
+    broker.set(REVOKED, "nonsense")
+    try:
+        took = take_ticket(broker, keys)
+        assert json.loads(took[2])["headers"]["id"].startswith("other-")
+    finally:
+        broker.delete(REVOKED, lane)
+        if revoked:
+            broker.restore(REVOKED, 0, revoked)
+    assert not broker.exists(keys.queue, keys.bulk)
+
+
 def take_ticket(broker: redis.Redis, keys: QueueKeys) -> Any:
     taken = keys.taken("me")
     assert broker.lmove(keys.queue, taken, "RIGHT", "LEFT") == b""
