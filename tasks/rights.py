@@ -81,15 +81,18 @@ def line(role: Role, user: str, queue: str, password: str, *, database: int = 0)
 
 
 def _producer_keys(user: str, queue: str) -> list[str]:
-    # Of these a producer writes the queue and the rings, and reads what is its own.
+    # A producer adds to the queue and the rings, and reads what is its own.
     shared = (queue, *(ring_key(queue, priority) for priority in PRIORITIES))
     lanes = [f"~{Lane(queue, priority, producer_id(user, '*')).key}" for priority in PRIORITIES]
     return [
-        *(f"%W~{key}" for key in shared),
         *lanes,
         f"~{reply_key(producer_id(user, '*'))}",
         f"~{batch_key('*', 0, user).removesuffix(':0')}",
         f"%W~{REVOKED}",
+        # To what is everyone's it adds, and of that it can remove what it knows: nobody else's operations.
+        "(+lpush +rpush +lrem",
+        *(f"%W~{key}" for key in shared[:-1]),
+        f"%W~{shared[-1]})",
         # A script must have every right to the keys that it names; what it does to them is judged by the rights above.
         "(+eval +evalsha",
         *(f"~{key}" for key in shared),
