@@ -15,7 +15,7 @@ from producer.errors import BlobCorruptError, InvalidInputError, StoreError
 from producer.store.backend import Backend, ObjectInfo
 from producer.tasklets import stop
 
-__all__ = ["BLOBS", "RECIPES", "AsyncStore", "ObjectInfo", "blob_name"]
+__all__ = ["BLOBS", "RECIPES", "AsyncStore", "ObjectInfo", "blob_name", "can_name_an_object"]
 
 # Folders of content-addressed objects. A bucket's lifecycle rule may empty `blobs`, which can be made again; it must
 # spare `recipes`, from which they are made.
@@ -37,8 +37,13 @@ def blob_name(sha256: str, folder: str = BLOBS) -> str:
     return f"{folder}/{sha256[:2]}/{sha256}"
 
 
+def can_name_an_object(name: str) -> bool:
+    """Whether an object of this name can be one of ours: buckets hold more, such as a console's markers of folders."""
+    return len(name) <= _MAX_NAME_LENGTH and _NAME.fullmatch(name) is not None
+
+
 def _checked_name(name: str) -> str:
-    if len(name) > _MAX_NAME_LENGTH or not _NAME.fullmatch(name):
+    if not can_name_an_object(name):
         raise InvalidInputError(
             f"{name!r} cannot name an object: use letters, digits and ._=@+- between single slashes, none hidden"
         )

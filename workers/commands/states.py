@@ -16,7 +16,7 @@ from producer.errors import BlobCorruptError, BlobMissingError, InvalidInputErro
 from producer.settings import load_section, load_settings
 from producer.state import BlobRef, CommandStep, SorryStep, StateRef
 from producer.store import AsyncStore, ObjectInfo, open_store
-from producer.store.store import BLOBS, RECIPES
+from producer.store.store import BLOBS, RECIPES, can_name_an_object
 from workers.settings import WorkerSettings
 from workers.states.blobs import EXPORTS
 from workers.states.signing import Signer
@@ -37,7 +37,12 @@ def parse_age(text: str) -> dt.timedelta:
     match = _AGE.fullmatch(text.strip())
     if match is None:
         raise InvalidInputError(f"{text!r} is no age: write a number and s, m, h, d or w, as in 30d")
-    return dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
+    try:
+        age = dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
+        dt.datetime.now(dt.UTC) - age
+    except OverflowError:
+        raise InvalidInputError(f"{text!r} ago is before all calendars") from None
+    return age
 
 
 @app.command()
@@ -131,7 +136,7 @@ async def _verify(*, delete: bool) -> int:
     """The number of damaged objects."""
     signer = Signer(load_section("worker", WorkerSettings).blob_keys)
     damaged: list[str] = []
-    checked = 0
+    checked = strays = 0
     async with open_store(load_settings()) as store:
         slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -145,6 +150,9 @@ async def _verify(*, delete: bool) -> int:
         for folder in (BLOBS, RECIPES, EXPORTS):
             waiting: set[asyncio.Task[None]] = set()
             async for info in store.list(f"{folder}/"):
+                if not can_name_an_object(info.name):
+                    strays += 1
+                    continue
                 checked += 1
                 waiting.add(asyncio.create_task(one(info)))
                 if len(waiting) >= 2 * _AT_ONCE:
@@ -156,8 +164,12 @@ async def _verify(*, delete: bool) -> int:
         if delete and doomed:
             await store.delete(doomed)
     action = f", {len(doomed)} deleted" if delete else ""
-    typer.echo(f"{checked:,} objects checked, {len(damaged)} damaged{action}")
+    typer.echo(f"{checked:,} objects checked, {len(damaged)} damaged{action}{_left_alone(strays)}")
     return len(damaged)
+
+
+def _left_alone(strays: int) -> str:
+    return f"; {strays:,} were never written by leanfleet, and are left alone" if strays else ""
 
 
 async def _problem(store: AsyncStore, name: str, signer: Signer) -> str:
@@ -169,15 +181,16 @@ async def _problem(store: AsyncStore, name: str, signer: Signer) -> str:
             await store.get(key, folder=folder)
             return ""
         blob = msgspec.json.decode(await store.get_named(name), type=BlobRef)
+        is_there = await store.exists(blob.sha256)
     except BlobMissingError:
         return ""  # deleted while we looked
     except (BlobCorruptError, InvalidInputError) as error:
         return error.message
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return f"cannot be read: {error}"
     if signer.can_sign and not signer.accepts(blob, key):
         return "was not signed with a key of this fleet (LEANFLEET_WORKER_BLOB_KEYS)"
-    return "" if await store.exists(blob.sha256) else f"its blob {blob.sha256} is gone"
+    return "" if is_there else f"its blob {blob.sha256} is gone"
 
 
 @app.command()
@@ -201,13 +214,15 @@ def gc(
 
 async def _gc(age: dt.timedelta, *, dry_run: bool, recipes: bool) -> None:
     limit = dt.datetime.now(dt.UTC) - age
-    count = size = 0
+    count = size = strays = 0
     batch: list[str] = []
     async with open_store(load_settings()) as store:
         # Announcements first: one that leads to nothing costs a worker a request.
         for folder in (EXPORTS, BLOBS, *([RECIPES] if recipes else [])):
             async for info in store.list(f"{folder}/"):
-                if info.modified_at < limit:
+                if not can_name_an_object(info.name):
+                    strays += 1
+                elif info.modified_at < limit:
                     count += 1
                     size += info.size_bytes
                     batch.append(info.name)
@@ -217,4 +232,5 @@ async def _gc(age: dt.timedelta, *, dry_run: bool, recipes: bool) -> None:
             if batch and not dry_run:
                 await store.delete(batch)
             batch.clear()
-    typer.echo(f"{count:,} objects, {size:,} bytes {'would be' if dry_run else 'were'} deleted")
+    action = "would be" if dry_run else "were"
+    typer.echo(f"{count:,} objects, {size:,} bytes {action} deleted{_left_alone(strays)}")

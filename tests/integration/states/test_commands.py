@@ -137,6 +137,35 @@ async def test_a_forged_announcement_is_named(settings: Settings) -> None:
     assert "not signed with a key of this fleet" in states(settings, "verify").stdout
 
 
+@pytest.mark.parametrize(
+    "junk", [b'{"sha256": "\xff", "size_bytes": 1, "steps": 1}', b'{"sha256": "x", "size_bytes": 1, "steps": 1}', b"["]
+)
+async def test_an_announcement_that_cannot_be_read_is_named_and_deleted(settings: Settings, junk: bytes) -> None:
+    await fill(settings)
+    async with open_store(settings) as store:
+        await store.put_named(export_name(STATE.id), junk)
+    found = states(settings, "verify", "--delete")
+    assert (found.returncode, found.stderr) == (1, "")
+    assert f"{export_name(STATE.id)}: " in found.stdout
+    assert "1 damaged, 1 deleted" in found.stdout
+
+
+async def test_what_others_put_between_is_left_alone_and_counted(settings: Settings, store_folder: Path) -> None:
+    """Consoles mark folders with objects whose names end in a slash; people leave notes."""
+    await fill(settings)
+    stray = store_folder / "blobs" / "read me first.txt"
+    stray.write_text("not yours", "utf-8")
+    age(store_folder, days=40)
+    verified = states(settings, "verify", "--delete")
+    assert (verified.returncode, verified.stderr) == (0, "")
+    collected = states(settings, "gc", "--older-than", "30d")
+    assert (collected.returncode, collected.stderr) == (0, "")
+    assert "2 objects" in collected.stdout
+    assert stray.exists()
+    for told in (verified.stdout, collected.stdout):
+        assert "1 were never written by leanfleet" in told
+
+
 async def test_old_blobs_go_and_recipes_stay(settings: Settings, store_folder: Path) -> None:
     await fill(settings)
     assert "0 objects" in states(settings, "gc", "--older-than", "1h").stdout
@@ -186,4 +215,10 @@ def test_ages_are_read(text: str, expected: dt.timedelta) -> None:
 @pytest.mark.parametrize("text", ["", "30", "-1d", "1y", "d"])
 def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="30d"):
+        parse_age(text)
+
+
+@pytest.mark.parametrize("text", ["999999d", "9" * 30 + "d", "9" * 400 + "s"])
+def test_an_age_from_before_all_calendars_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="calendars"):
         parse_age(text)
