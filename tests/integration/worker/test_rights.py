@@ -120,6 +120,8 @@ async def test_a_producer_and_a_worker_with_their_own_rights_do_all_that_a_fleet
         submission = await fleet.batches.submit([{"id": f"p{n}", "code": LEMMA} for n in range(20)])
         statuses = [status async for status in fleet.batches.watch(submission.id, every_seconds=0.1)]
         assert statuses[-1].verdicts == {"proved": 20}
+        given_up = await fleet.batches.submit([{"id": f"q{n}", "code": f"{LEMMA} -- {n}"} for n in range(500)])
+        assert (await fleet.batches.cancel(given_up.id)).state == "cancelled"
     await until(lambda: not fenced.admin.hlen(f"leanfleet:leased:{QUEUE}"), "nothing is held")
     assert denied(fenced.admin) == []
 
