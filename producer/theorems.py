@@ -7,18 +7,27 @@ is not proved. Comments, strings and namespaces are understood; syntax that a te
 import re
 
 _NAME = r"(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*)(?:\.(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*|\d+))*"
+_NO_WORD = r"(?!(?:theorem|lemma)\b)"
 _TOKEN = re.compile(
     rf"""
       (?P<comment> --[^\n]* | /-)
-    | (?P<string> "(?:[^"\\]|\\.)*" | (?<![\w'!?])'(?:\\.[^'\n]*|[^'\\])' )
-    | (?<![\w.'«]) (?:
-        (?P<declares> theorem | lemma ) \s+ (?P<theorem> {_NAME} )
-      | (?P<opens> namespace | section | mutual ) \b (?: [^\S\n]+ (?P<opened> {_NAME} ) )?
-      | (?P<ends> end ) \b (?: [^\S\n]+ (?P<ended> {_NAME} ) )?
+    | (?P<string>
+        (?<![\w'!?.]) r(?P<hashes>\#*)" .*? "(?P=hashes)
+      | "(?:[^"\\]|\\.)*"
+      | (?<![\w'!?])'(?:\\.[^'\n]*|[^'\\])'
+      )
+    | (?: (?<![\w.'«]) | (?<=[⁰¹²³⁴-⁹]) ) (?:
+        (?P<declares> theorem | lemma ) (?= \s | -- | /- | « )
+      | (?P<opens> namespace | section | mutual ) \b (?: [^\S\n]+ (?P<opened> {_NO_WORD} {_NAME} ) )?
+      | (?P<ends> end ) \b (?: [^\S\n]+ (?P<ended> {_NO_WORD} {_NAME} ) )?
       )
     """,
     re.VERBOSE | re.DOTALL,
 )
+_WHOLE_NAME = re.compile(_NAME)
+_BLANK = re.compile(r"\s+|--[^\n]*")
+# A word may follow a number at once, and is none of its letters.
+_NUMBER = re.compile(r"(?<![\w'])\d[\d_]*(?=theorem|lemma)")
 _COMMENT_MARK = re.compile(r"/-|-/")
 _COMPONENT = re.compile(r"«[^»]+»|[^.]+")
 _ROOT = "_root_."
@@ -29,11 +38,16 @@ def find_theorems(code: str) -> tuple[str, ...]:
     names: dict[str, None] = {}
     scopes: list[str] = []  # a component of a namespace each; empty for sections and the like
     at = 0
+    code = _NUMBER.sub(r"\g<0> ", code)
     while (token := _TOKEN.search(code, at)) is not None:
         at = token.end()
         if token["comment"] == "/-":
             at = comment_end(code, at)
-        elif name := token["theorem"]:
+        elif token["declares"]:
+            at = _blank_end(code, at)
+            if (found := _WHOLE_NAME.match(code, at)) is None:
+                continue
+            name, at = found[0], found.end()
             within = [scope for scope in scopes if scope]
             names[name.removeprefix(_ROOT) if name.startswith(_ROOT) else ".".join([*within, name])] = None
         elif token["opens"] == "namespace" and token["opened"]:
@@ -44,6 +58,17 @@ def find_theorems(code: str) -> tuple[str, ...]:
         elif token["ends"]:
             del scopes[max(0, len(scopes) - len(_COMPONENT.findall(token["ended"] or "_"))) :]
     return tuple(names)
+
+
+def _blank_end(code: str, at: int) -> int:
+    """Where white space and comments end that begin at `at`."""
+    while True:
+        if code.startswith("/-", at):
+            at = comment_end(code, at + 2)
+        elif (blank := _BLANK.match(code, at)) is not None:
+            at = blank.end()
+        else:
+            return at
 
 
 def comment_end(code: str, at: int) -> int:

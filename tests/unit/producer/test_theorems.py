@@ -36,6 +36,16 @@ from producer.theorems import find_theorems
         ('def s := "theorem a \\" theorem b"\ntheorem c : True := trivial', ("c",)),
         ("def c := '\"'\ntheorem a' : True := trivial\ndef d := '\\''\ndef e := '\"'", ("a'",)),
         ("/- never closed\ntheorem a : True := trivial", ()),
+        # what could hide a theorem from a reader that is not Lean's
+        ("theorem/- /- -/ -/a : True := trivial", ("a",)),
+        ("theorem -- of\n a : True := trivial", ("a",)),
+        ("theorem«a b» : True := trivial", ("«a b»",)),
+        ("def x := 1theorem a : True := trivial", ("a",)),
+        ("def x := p.1theorem a : True := trivial", ("a",)),
+        ("def x := y⁻¹theorem a : True := trivial", ("a",)),
+        ('def s := r"\\"\ntheorem a : True := trivial -- "', ("a",)),
+        ('def s := r#"a"\\"#\ntheorem a : True := trivial -- "', ("a",)),
+        ("section theorem a : True := trivial\nend theorem b : True := trivial", ("a", "b")),
         # the same name twice is an error in Lean, and one question for us
         ("theorem a : True := trivial\ntheorem a : True := trivial", ("a",)),
     ],
