@@ -26,6 +26,8 @@ IMAGES = "images"
 CHUNKS = "image-chunks"
 CHUNK_BYTES = 4 * 1024**2
 _AT_ONCE = 4  # chunks in memory
+# For so many of them. REPLs wait for the image meanwhile: a store that hangs costs a worker no more than this.
+STALL_SECONDS = 10.0
 
 
 def folder_of(project: str, header: str) -> str:
@@ -142,7 +144,7 @@ class Archive:
 
         Raises:
             ImageRefusedError: it is not signed, does not fit this machine, or is damaged.
-            ImageError: there is no room for it.
+            ImageError: there is no room for it, or the store hangs.
             StoreUnavailableError: the store cannot be read.
         """
         manifest.require_signature(self._signer)
@@ -165,7 +167,12 @@ class Archive:
     async def _write_part(self, part: Part, path: Path) -> None:
         with path.open("xb") as file:
             for start in range(0, len(part.chunks), _AT_ONCE):
-                for data in await asyncio.gather(*map(self._chunk, part.chunks[start : start + _AT_ONCE])):
+                try:
+                    async with asyncio.timeout(STALL_SECONDS):
+                        batch = await asyncio.gather(*map(self._chunk, part.chunks[start : start + _AT_ONCE]))
+                except TimeoutError as error:
+                    raise ImageError(f"the store gave no further part of it for {STALL_SECONDS:g} s") from error
+                for data in batch:
                     await asyncio.to_thread(file.write, data)
 
     async def _chunk(self, chunk: Chunk) -> bytes:

@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Raise ImageRefusedError when it is no manifest, or another than was asked for."""
         try:
             manifest = msgspec.json.decode(data, type=cls)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the latter two are not msgspec's
             raise ImageRefusedError(f"the manifest cannot be read: {error}") from error
         if manifest.format != FORMAT:
             raise ImageRefusedError(f"the manifest has format {manifest.format}, and this is {FORMAT}")

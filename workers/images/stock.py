@@ -265,6 +265,8 @@ class ImageStock:
             except (ImageError, StoreError, TimeoutError) as error:
                 self._down_until[archive] = time.monotonic() + _DOWN_SECONDS
                 log.warning("no image was fetched: %s", str(error) or "the store is too slow")
+            except Exception:  # every start of this header would raise it from now on
+                log.exception("a bug: looking for an image raised")
 
     async def _fetch(self, archive: Archive, manifest: Manifest) -> Image | None:
         """None where it is refused, which says nothing of the next one."""

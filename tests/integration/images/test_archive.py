@@ -1,5 +1,6 @@
 """Images in a store: what is kept, what is shared, and what is refused before CRIU sees it."""
 
+import asyncio
 import dataclasses
 import datetime as dt
 import hashlib
@@ -15,7 +16,7 @@ import pytest
 from producer.errors import StoreError
 from producer.settings import Settings
 from producer.store import AsyncStore, open_store
-from tests.integration.images.cold import Freezer, run, small_disk
+from tests.integration.images.cold import LONG_SECONDS, Freezer, run, small_disk
 from workers.images.archive import CHUNKS, Archive, name_of
 from workers.images.errors import ImageError, ImageRefusedError
 from workers.images.image import Image, stamps, written_files
@@ -158,6 +159,36 @@ async def test_no_damage_to_a_stored_image_goes_unnoticed(
             assert set(freezer.folder.iterdir()) == before, "a refused image leaves no file"
         path.write_bytes(sound)
     assert await archive.verify(manifest) == ""
+
+
+async def test_no_damage_to_a_manifest_raises_anything_else(archive: Archive, image: Image) -> None:
+    rng = random.Random(7)
+    manifest = await archive.add(image)
+    sound = manifest.to_json()
+    damages = [b"[" * 100_000, b"", sound[:-1]]
+    for _ in range(500):
+        flipped = bytearray(sound)
+        flipped[rng.randrange(len(sound))] ^= 1 << rng.randrange(8)
+        damages.append(bytes(flipped))
+    for damaged in damages:
+        try:
+            read = Manifest.from_json(damaged, expected_id=manifest.id)
+            read.require_signature(SIGNER)
+        except ImageRefusedError:
+            continue
+        assert read == manifest  # the name of a field that says what is meant without it
+
+
+async def test_a_store_that_hangs_is_given_up(
+    archive: Archive, store: AsyncStore, image: Image, freezer: Freezer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = await archive.add(image)
+    before = set(freezer.folder.iterdir())
+    monkeypatch.setattr("workers.images.archive.STALL_SECONDS", 0.1)
+    monkeypatch.setattr(store, "get", lambda *_, **__: asyncio.Event().wait())
+    with pytest.raises(ImageError, match="no further part"):
+        await asyncio.wait_for(fetch(archive, manifest, freezer), LONG_SECONDS)
+    assert set(freezer.folder.iterdir()) == before
 
 
 async def test_a_manifest_cannot_name_a_file_elsewhere(archive: Archive, store: AsyncStore, image: Image) -> None:

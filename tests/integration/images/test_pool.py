@@ -20,7 +20,7 @@ from producer.settings import Settings
 from producer.store import open_store
 from tests.integration.pool.processes import LONG_SECONDS, exists, runs
 from tests.waiting import until
-from workers.images.archive import Archive
+from workers.images.archive import Archive, folder_of
 from workers.images.criu import Criu
 from workers.images.errors import ImageError
 from workers.images.image import stamps
@@ -350,6 +350,19 @@ async def test_images_from_before_an_upgrade_do_not_hide_one_that_fits(criu: Cri
                 assert second.counts.fetched == 1
                 assert second.counts.refused == 8
                 assert second.counts.frozen == 0
+
+
+async def test_a_flipped_bit_in_a_manifest_costs_an_image_and_no_repl(criu: Criu, tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    async with open_store(Settings(store_url=shelf.as_uri())) as store:
+        archive = Archive(store, Signer("a-secret-of-this-fleet"))
+        await store.put_named(f"{folder_of('p', HEADER)}/{'0' * 64}", b'{"signature": "\xff"}')
+        with contextlib.closing(ImageStock(criu, project="p", archives=(archive,), parent=tmp_path)) as stock:
+            async with opened(stock) as pool:
+                await settled(pool)
+                assert stock.counts.refused == 1
+                assert pool.snapshot().start_failures == 0
 
 
 async def test_an_image_of_another_machine_is_refused_and_counted_and_repls_are_started(
