@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import redis.exceptions
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
 from producer.errors import BrokerUnavailableError, SettingsError
@@ -89,4 +89,7 @@ def broker_errors(url: str) -> Iterator[None]:
         yield
     except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
         text = str(error) or type(error).__name__
+        if isinstance(error, MasterNotFoundError):
+            # redis-py goes on with each sentinel's connection pool.
+            text = f"{text.partition(' : ')[0]}: does a sentinel answer there, and know a primary of that name?"
         raise BrokerUnavailableError(f"the broker at {without_password(url)} cannot be used: {text}") from error

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ from tasks.redelivery.dead import dead_key
 from tasks.stack.ports import HOST, free_port
 from tasks.stack.valkey import Valkey
 from tests.integration.redelivery.conftest import StartMachine
+from tests.machines import worker_environ
 from tests.rabbitmq import RabbitMQ
 from tests.waiting import until, wait_until
 
@@ -98,6 +101,26 @@ async def test_a_worker_that_drains_takes_nothing_more_and_answers_what_it_has(
         assert (await running).messages[0].data == "done"
         await until(lambda: not machine.running, "it ended")
         assert machine.exit_code == 0
+        assert waiting() == 1
+        start_machine()
+        assert (await late).attempt == 1
+
+
+async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int], tmp_path: Path
+) -> None:
+    name = f"host-{settings.queue}"
+    machine = start_machine(MACHINE_ID=name)
+    command = [sys.executable, "-m", "leanfleet", "drain", name]
+    environ = worker_environ(settings.broker_url, settings.queue, RESULT_URL=settings.result_url)
+    async with Client(settings) as fleet:
+        running = fleet.submit(RunCode(code="%sleep 8\n%say done"))
+        await _begun([running], waiting)
+        await asyncio.to_thread(subprocess.run, command, env=environ, cwd=tmp_path, check=True)
+        await until(lambda: "ordered to drain" in machine.log(), "it heard")
+        late = fleet.submit(RunCode(code="%say late"))
+        assert (await running).messages[0].data == "done"
+        assert machine.running
         assert waiting() == 1
         start_machine()
         assert (await late).attempt == 1

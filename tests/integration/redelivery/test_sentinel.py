@@ -3,7 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from producer.client import Client
+from producer.connection import broker_errors, open_redis
+from producer.errors import BrokerUnavailableError
 from producer.settings import Settings
 from tasks.stack.machine import Machine
 from tests.machines import worker_environ
@@ -35,3 +39,13 @@ async def test_producers_and_workers_go_over_to_the_replica(tmp_path: Path) -> N
         finally:
             machine.kill()
             (tmp_path / "log").write_text(machine.log())
+
+
+async def test_sentinels_that_do_not_answer_are_told_in_words() -> None:
+    url = "sentinel://127.0.0.1:1;sentinel://127.0.0.1:2/0?master_name=main"
+    client = open_redis(url)
+    known = "No master found for 'main': does a sentinel answer there"
+    with pytest.raises(BrokerUnavailableError, match=known) as told, broker_errors(url):
+        await client.ping()
+    await client.aclose()
+    assert "ConnectionPool" not in str(told.value)
