@@ -81,4 +81,9 @@ def expand(state: StateRef, before: StateRef) -> StateRef:
         return state
     if before.prefix is not None or (before.id, before.depth, before.kind) != (prefix.id, prefix.steps, prefix.kind):
         raise BlobCorruptError(f"the stored recipe {prefix.sha256[:12]} leads to another state than {prefix.id[:12]}")
+    # They are no part of what the id of a cut state is made from, and decide who may run it.
+    if (before.project, before.header) != (state.project, state.header):
+        raise BlobCorruptError(
+            f"the stored recipe {prefix.sha256[:12]} is of another project or header than the state says"
+        )
     return msgspec.structs.replace(before, steps=before.steps + state.steps, blob=state.blob)
