@@ -99,7 +99,10 @@ class LeaseQoS(KombuQoS):
         self.channel.appetite.handed_back()
         self._taken_at.pop(delivery_tag, None)
         self.let_go(delivery_tag)
-        self.channel.hand_back(delivery_tag)
+        try:
+            self.channel.hand_back(delivery_tag)
+        except (redis.RedisError, OSError) as error:
+            logger.warning("delivery %s cannot be handed back; its lease will end: %s", delivery_tag, error)
 
     @property
     def held(self) -> int:

@@ -73,6 +73,20 @@ def test_what_is_taken_again_while_it_is_handed_back_is_held_like_any_other(
     assert not broker.exists(keys.leased, keys.leases, keys.losses, keys.queue)
 
 
+def test_what_a_server_does_not_take_back_is_left_to_its_lease(
+    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk (MISCONF) or a failover (READONLY): errors that are no connection's, here one that is easily had."""
+    push(broker, settings.queue)
+    taker.take(1)
+    broker.rename(keys.leased, keys.leased + "-apart")
+    broker.set(keys.leased, "no hash")
+    taker.messages[0].reject(requeue=True)
+    assert "its lease will end" in caplog.text
+    assert not taker.channel.leased_tags  # or it would be renewed
+    broker.rename(keys.leased + "-apart", keys.leased)
+
+
 async def test_what_could_not_be_acknowledged_is_held_and_acknowledged_later(
     broker: redis.Redis, keys: QueueKeys, settings: Settings
 ) -> None:
