@@ -226,7 +226,7 @@ def gc(
     ] = False,
     store: _InStore = False,
 ) -> None:
-    """Delete chunks that belong to no image, as a push that is broken off leaves them.
+    """Delete chunks that no image has, which broken pushes leave.
 
     Run it while nobody pushes: chunks that an earlier push has left are used again by the next one.
     """
