@@ -16,6 +16,8 @@ from contextvars import ContextVar
 import msgspec
 from redis.asyncio import Redis
 
+from workers.notes import SET, set_note
+
 VERSION = 1
 # A report is due every REPORT_SECONDS; one that is missing for REPORT_TTL_SECONDS means that the worker is gone.
 REPORT_SECONDS = 5.0
@@ -26,6 +28,10 @@ DRAIN_TTL_SECONDS = 6 * 3600
 _BUCKETS_PER_OCTAVE = 2
 _FIRST_BUCKET_SECONDS = 0.001
 _LAST_BUCKET = 48  # beyond four hours
+
+
+# KEYS report, workers; ARGV report, milliseconds, worker.
+_PUBLISH = f"{SET}redis.call('SADD', KEYS[2], ARGV[3])"
 
 
 def workers_key(queue: str) -> str:
@@ -200,11 +206,13 @@ class Meter:
 
 async def publish(redis: Redis, queue: str, report: WorkerReport) -> bool:
     """Store the report; return whether the machine is ordered to drain. Raises what redis-py raises."""
+    keys = (report_key(queue, report.worker), workers_key(queue))
+    values = (msgspec.json.encode(report), int(REPORT_TTL_SECONDS * 1000), report.worker)
     async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.set(report_key(queue, report.worker), msgspec.json.encode(report), ex=REPORT_TTL_SECONDS)
-        pipeline.sadd(workers_key(queue), report.worker)
+        pipeline.eval(_PUBLISH, len(keys), *keys, *values)
+        # Not in the script: it may be read only, and a script's keys must be one's own to write.
         pipeline.exists(drain_key(report.machine))
-        *_, drain = await pipeline.execute()
+        _, drain = await pipeline.execute()
     return bool(drain)
 
 
@@ -239,4 +247,4 @@ async def read_reports(redis: Redis, queue: str) -> list[WorkerReport]:
 
 async def order_drain(redis: Redis, machine: str) -> None:
     """Tell the workers on that machine to take no more work; they see it with their next report."""
-    await redis.set(drain_key(machine), b"1", ex=DRAIN_TTL_SECONDS)
+    await set_note(redis, drain_key(machine), b"1", ttl_seconds=DRAIN_TTL_SECONDS)

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from producer.connection import broker_errors
 from producer.errors import BrokerUnavailableError
+from workers.notes import set_note
 from workers.scaling.fleet import Fleet, View
 from workers.scaling.leadership import Leadership
 from workers.scaling.memory import Memory
@@ -252,7 +253,7 @@ class Controller:
             return
         content = msgspec.json.encode(_Remembered(memory=self._memory, fleet=self._fleet))
         with broker_errors(self._redis_url):
-            await self._redis.set(memory_key(self._own), content, ex=MEMORY_TTL_SECONDS)
+            await set_note(self._redis, memory_key(self._own), content, ttl_seconds=MEMORY_TTL_SECONDS)
 
     async def _resign(self) -> None:
         try:

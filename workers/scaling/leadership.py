@@ -6,11 +6,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from workers.notes import SET
+
 # KEYS lease; ARGV holder, milliseconds. Takes a free lease or renews one's own; says whether it is held now.
-_HOLD = """
+_HOLD = f"""
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+{SET}
 return 1
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError
 
 from producer.connection import open_redis
 from producer.errors import BrokerUnavailableError
@@ -23,7 +24,7 @@ from workers.scaling.policy import PolicySettings
 from workers.scaling.providers.provider import ProviderError, ThrottledError
 from workers.scaling.settings import AutoscaleSettings
 from workers.scaling.snapshot import MachineState, Offer
-from workers.telemetry import Usage, WorkerState
+from workers.telemetry import Usage, WorkerState, drain_key, order_drain
 
 CHEAP = Offer(name="cheap", slots=8, price_per_hour=1, quota=10)
 DEAR = Offer(name="dear", slots=8, price_per_hour=2, quota=10)
@@ -330,6 +331,28 @@ async def test_each_new_decision_is_logged_once_with_its_reasons(
     assert len(decisions) == 2
     assert decisions[0].startswith("launch ")
     assert decisions[1].startswith("stay at ")
+
+
+async def test_a_full_broker_gets_the_machines_that_empty_it(  # noqa: PLR0917 - fixtures
+    make_controller: MakeController, cloud: Cloud, workers: Workers, settings: Settings, redis: Redis, clock: Clock
+) -> None:
+    await enqueue(settings, *[CODE] * 100, at=time.time())
+    controller = make_controller()
+    await redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(OutOfMemoryError):
+            await redis.set("one more", 1)
+        await controller.step()
+        assert cloud.launched == [("cheap", 2)]
+        await workers.say(*cloud.machines, in_flight=8)
+        clock.ahead += 10
+        step = await controller.step()
+        assert step is not None
+        assert [machine.state for machine in step.snapshot.machines] == [MachineState.WARM] * 2
+        await order_drain(redis, "m1")
+        assert await redis.exists(drain_key("m1"), memory_key(settings.queue), lease_key(settings.queue)) == 3
+    finally:
+        await redis.config_set("maxmemory", 0)
 
 
 async def test_a_broker_that_is_away_is_told_as_such(settings: Settings, cloud: Cloud) -> None:
