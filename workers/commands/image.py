@@ -122,7 +122,7 @@ def _here() -> _Here:
         return _Here(machine=None, project="")
     try:
         project = open_project(load_section("worker", WorkerSettings)).fingerprint
-    except LeanFleetError:  # images may be looked at where no Lean is
+    except (LeanFleetError, OSError):  # images may be looked at where no Lean is
         project = ""
     return _Here(machine=machine, project=project)
 
