@@ -5,12 +5,17 @@ CPU on a small object. Only the search for credentials is boto3's, since it know
 """
 
 import asyncio
+import atexit
 import os
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from producer.errors import BlobMissingError, SettingsError, StoreUnavailableError
+from producer.store import goodbye
 from producer.store.backend import Backend, ObjectInfo
 
 try:
@@ -28,11 +33,13 @@ _CONNECT_SECONDS = 5
 _RETRIES = 3
 _DELETES_AT_ONCE = 1000  # S3's own limit for one request
 _OBSTORE_ERRORS = (exceptions.BaseError, OSError, ValueError)
+_LET_GO_SECONDS = 2.0
 
 
 class S3Backend(Backend):
     def __init__(self, *, bucket: str, prefix: str, endpoint_url: str, timeout_seconds: float) -> None:
         """`timeout_seconds` bounds each object's reading or writing with all its retries."""
+        goodbye.register()
         self._bucket = bucket
         self._where = f"bucket {bucket}" + (f" at {endpoint_url}" if endpoint_url else "")
         self._timeout_seconds = timeout_seconds
@@ -146,6 +153,24 @@ class S3Backend(Backend):
                 await self._call(work(doomed[start : start + _DELETES_AT_ONCE]))
             except BlobMissingError:
                 continue
+
+
+def _foreign_threads() -> set[int]:
+    """The threads that are in Python's code and were not begun by it: obstore's, handing a result to an event loop."""
+    own = {thread.ident for thread in threading.enumerate()}
+    return {ident for ident in sys._current_frames() if ident not in own}
+
+
+@atexit.register
+def _let_go() -> None:
+    """Before the interpreter ends, let obstore's threads leave it: one that is in it then aborts the whole process.
+
+    The event loop gets a result a moment before the thread that brought it has left; on a busy machine the program can
+    have ended by then, and would exit with SIGABRT after all went well.
+    """
+    deadline = time.monotonic() + _LET_GO_SECONDS
+    while _foreign_threads() and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 class _ExistsError(Exception):
