@@ -5,11 +5,7 @@ CPU on a small object. Only the search for credentials is boto3's, since it know
 """
 
 import asyncio
-import atexit
 import os
-import sys
-import threading
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,7 +29,6 @@ _CONNECT_SECONDS = 5
 _RETRIES = 3
 _DELETES_AT_ONCE = 1000  # S3's own limit for one request
 _OBSTORE_ERRORS = (exceptions.BaseError, OSError, ValueError)
-_LET_GO_SECONDS = 2.0
 
 
 class S3Backend(Backend):
@@ -153,24 +148,6 @@ class S3Backend(Backend):
                 await self._call(work(doomed[start : start + _DELETES_AT_ONCE]))
             except BlobMissingError:
                 continue
-
-
-def _foreign_threads() -> set[int]:
-    """The threads that are in Python's code and were not begun by it: obstore's, handing a result to an event loop."""
-    own = {thread.ident for thread in threading.enumerate()}
-    return {ident for ident in sys._current_frames() if ident not in own}
-
-
-@atexit.register
-def _let_go() -> None:
-    """Before the interpreter ends, let obstore's threads leave it: one that is in it then aborts the whole process.
-
-    The event loop gets a result a moment before the thread that brought it has left; on a busy machine the program can
-    have ended by then, and would exit with SIGABRT after all went well.
-    """
-    deadline = time.monotonic() + _LET_GO_SECONDS
-    while _foreign_threads() and time.monotonic() < deadline:
-        time.sleep(0.001)
 
 
 class _ExistsError(Exception):
