@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from producer.commands.joined import LocalFleet
 
 _COULD_NOT_RUN = 2
+_INTERRUPTED = 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -106,6 +107,13 @@ def _local_fleet(settings: Settings) -> AbstractContextManager[Settings]:
 
 def main() -> None:
     """Run the command line; the process exits with the command's code."""
+    try:
+        _main()
+    except KeyboardInterrupt:  # while commands were still being imported, which takes a moment
+        sys.exit(_INTERRUPTED)
+
+
+def _main() -> None:
     import typer  # noqa: PLC0415 - for the command line alone
 
     from producer.commands import app as producer_commands  # noqa: PLC0415

@@ -170,3 +170,21 @@ def test_doctor_looks_at_what_there_is_without_the_worker_stack(
     }
     assert "pip install 'leanfleet[worker]'" in found["extra worker"]["advice"]
     assert done.returncode == 0
+
+
+def test_ctrl_c_while_commands_are_imported_ends_without_a_traceback(tmp_path: Path) -> None:
+    code = """
+import leanfleet, sys
+
+class Impatient:
+    def find_spec(self, name, *_):
+        if name == "workers.commands":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Impatient())
+leanfleet.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, "")
