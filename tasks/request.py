@@ -63,7 +63,17 @@ class OperationRequest(Request):
         if not isinstance(message.channel, _OURS):
             super().acknowledge()
         elif not self.acknowledged:
-            message.ack_log_error(logger, self.connection_errors)
+            lost: tuple[type[Exception], ...] = tuple(self.connection_errors)
+            try:
+                message.ack()
+            except lost as error:
+                # kombu's own word for it is critical, with a traceback: one for each that runs when a connection ends.
+                logger.warning(
+                    "operation %s is done, and goes back with the connection that it came by: its second answer is "
+                    "dropped (%s)",
+                    self.id,
+                    error,
+                )
             self.acknowledged = True
 
     def reject(self, requeue: bool = False) -> None:

@@ -126,6 +126,20 @@ async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
         assert (await late).attempt == 1
 
 
+async def test_what_ends_after_its_connection_is_a_word_in_the_log_and_answered_once(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int], rabbitmq: RabbitMQ
+) -> None:
+    machine = start_machine()
+    async with Client(settings) as fleet:
+        running = fleet.submit(RunCode(code="%sleep 3\n%say done"))
+        await _begun([running], waiting)
+        await asyncio.to_thread(rabbitmq.close_connections)
+        assert (await running).messages[0].data == "done"
+        await until(lambda: "its second answer is dropped" in machine.log(), "it says so")
+        await until(lambda: rabbitmq.messages(settings.queue) == 0, "the second one is acknowledged")
+    assert "CRITICAL" not in machine.log()
+
+
 async def test_a_hung_delivery_goes_to_others(settings: Settings, start_machine: StartMachine) -> None:
     hung = start_machine(REDELIVERY_LEASE_SECONDS="1", REDELIVERY_MAX_LEASE_SECONDS="2")
     async with Client(settings) as fleet:
