@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         def _create_client(self) -> redis.Redis: ...
         def _brpop_start(self, timeout: float | None = None) -> None: ...
         def _brpop_read(self, **options: Any) -> bool: ...
+        def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None: ...
 
     class KombuQoS(kombu_redis.QoS):
         channel: "LeaseChannel"
@@ -205,6 +206,16 @@ class LeaseChannel(KombuChannel):
                 )
             self.keys = QueueKeys.of(queue)
         return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Go on where a full server has no room for the binding: who starts there empties it.
+
+        Operations are published to their queue by its name, and remote control by pub/sub; neither looks at bindings.
+        """
+        try:
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+        except redis.exceptions.OutOfMemoryError as error:
+            logger.warning("the broker is full and did not note that %s is bound to %s: %s", queue, exchange, error)
 
     def acknowledge(self, tag: str) -> None:
         """Let go of a delivery whose result is stored. Safe in any thread."""
