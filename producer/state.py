@@ -26,19 +26,19 @@ _ENCODINGS = get_args(Encoding)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class CommandStep(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+class CommandStep(msgspec.Struct, frozen=True, array_like=True, tag="c", forbid_unknown_fields=True):
     """Lean commands were elaborated: from one environment to the next."""
 
     code: str
 
 
-class SorryStep(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+class SorryStep(msgspec.Struct, frozen=True, array_like=True, tag="s", forbid_unknown_fields=True):
     """One of the holes that the last step left, by its position in the reply: into a proof state."""
 
     index: int
 
 
-class TacticStep(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+class TacticStep(msgspec.Struct, frozen=True, array_like=True, tag="t", forbid_unknown_fields=True):
     """A tactic was run: from one proof state to the next."""
 
     tactic: str

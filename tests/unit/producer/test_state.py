@@ -195,6 +195,7 @@ def test_a_blob_for_steps_that_are_not_there_is_refused(depth: int) -> None:
         pytest.param('{"steps": ' + "[" * 100_000, "not a state", id="deep"),
         ('{"v": 2}', "version 2"),
         ('{"steps": [["x", "y"]]}', "not a state"),
+        ('{"steps": [["c", "x", "what the id would not tell"]]}', "length 1"),
         ('{"hostname": "gpu-3"}', "hostname"),
     ],
 )
