@@ -574,6 +574,8 @@ class Client:
 
     def _late(self, call: Call[Any], deadline_seconds: float) -> None:
         if self._forget(call) and not call.done():
+            if call.is_out:
+                self._revocations.put(call.id)  # workers know the deadline, and drop it where it waits only when told
             reason = f"no answer within {deadline_seconds:g} s"
             self._settle(call, failure(call.operation, Outcome.LOST, reason))
 

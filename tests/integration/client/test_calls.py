@@ -270,13 +270,16 @@ async def test_the_worker_is_told_who_asks_and_until_when(fleet: Client, respond
 # -- ends other than an answer --------------------------------------------------------------------------------
 
 
-async def test_a_call_past_its_deadline_is_lost_and_a_late_answer_harmless(fleet: Client, responder: Responder) -> None:
+async def test_a_call_past_its_deadline_is_lost_and_a_late_answer_harmless(
+    fleet: Client, responder: Responder, server: "redis.Redis"
+) -> None:
     responder.answer = lambda _: None
     result = await fleet.run_code("slow", deadline_seconds=0.2)
     assert result.outcome is Outcome.LOST
     assert result.reason == "no answer within 0.2 s"
     assert fleet.in_flight == 0
     await until(lambda: responder.deliveries, "it was published")
+    await until(lambda: server.zscore(REVOKED, responder.deliveries[0].call_id), "it is dropped where it waits")
     responder.reply(responder.deliveries[0], ANSWERED)
     responder.answer = lambda _: ANSWERED
     assert (await fleet.run_code("next", deadline_seconds=30)).ok
