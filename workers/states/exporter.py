@@ -85,13 +85,15 @@ class Exporter:
             PickleFailedError: Lean cannot pickle this state; remembered.
             LostStateError: the process does not know it.
             PoolClosedError: the pool was closed by force.
+            ReplTimeoutError: no time is left; the state was not tried.
         """
+        timeout_seconds = limits.remaining_seconds()
         path = new_path(repl.folder or self._cache.folder)
         try:
             try:
                 response = await repl.send(
                     PickleProofState(proof_state=export.handle.number, path=path),
-                    timeout_seconds=limits.remaining_seconds(),
+                    timeout_seconds=timeout_seconds,
                     memory_bytes=limits.memory_bytes,
                 )
             except PoolClosedError:
