@@ -71,11 +71,6 @@ def within(scope: Scope) -> Iterator[Scope]:
         _scope.reset(token)
 
 
-def current_scope() -> Scope | None:
-    """What is being carried out now, if anything."""
-    return _scope.get()
-
-
 def ids_of(record: logging.LogRecord) -> dict[str, Any]:
     """What is known of the moment at which `record` is formatted, and what it brings itself."""
     scope = _scope.get()

@@ -3,7 +3,6 @@
 import importlib.util
 import platform
 import shutil
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -43,14 +42,3 @@ def find_seaweed() -> Path:
     if (found := shutil.which("weed")) is not None:
         return Path(found)
     raise MissingServerError(f"no SeaweedFS (`weed`) on this computer: {_INSTALL}")
-
-
-def python_module(module: str) -> tuple[str, ...]:
-    """The command that runs `module` with this interpreter.
-
-    Raises:
-        MissingServerError: it is not installed.
-    """
-    if importlib.util.find_spec(module) is None:
-        raise MissingServerError(f"the package {module} is not installed: {_INSTALL}")
-    return (sys.executable, "-m", module)
