@@ -19,6 +19,7 @@ from producer.connection import broker_errors, open_redis
 from producer.errors import BrokerUnavailableError, WireError
 from producer.keys import REVOKED, REVOKED_TTL_SECONDS, reply_key
 from producer.reply import Reply, decode_reply
+from producer.unreadable import UNREADABLE
 
 _logger = logging.getLogger("leanfleet.replies")
 
@@ -110,7 +111,7 @@ class RedisReplies:
         except WireError as error:
             try:
                 call_id = msgspec.json.decode(data, type=_Addressee).call_id
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except UNREADABLE:
                 call_id = ""
             _logger.error("dropped a reply: %s", error, extra={"call_id": call_id})  # noqa: TRY400 - says all there is
             if call_id:

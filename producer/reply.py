@@ -23,6 +23,7 @@ from producer.result import (
     VerifyProofResult,
 )
 from producer.state import CommandStep, SorryStep, StateRef, TacticStep
+from producer.unreadable import UNREADABLE
 
 VERSION = 1
 
@@ -47,7 +48,7 @@ def decode_reply(data: bytes) -> Reply:
     """Raise WireError for bytes that are no reply of a version known here."""
     try:
         reply = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the latter two are not msgspec's own
+    except UNREADABLE as error:
         raise WireError(f"not a reply: {error}") from error
     if reply.v != VERSION:
         raise WireError(f"a reply of version {reply.v}, and this client reads {VERSION}: upgrade the producers first")

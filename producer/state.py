@@ -15,6 +15,7 @@ import msgspec
 from producer.arguments import require, require_text, shown
 from producer.errors import InvalidInputError, InvalidTextError, WireError
 from producer.header import is_header
+from producer.unreadable import UNREADABLE
 
 VERSION = 1
 
@@ -163,7 +164,7 @@ class StateRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         """
         try:
             return msgspec.json.decode(text, type=cls).checked()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInputError) as error:
+        except (*UNREADABLE, InvalidInputError) as error:
             raise WireError(f"not a state: {error}") from error
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from producer.operation import AnyOperation, RunCode, RunTactics, VerifyProof
 from producer.result import AnyResult, Restored, RunCodeResult, RunTacticsResult, Timing, VerifyProofResult
 from producer.tasklets import stop
+from producer.unreadable import UNREADABLE
 
 T = TypeVar("T")
 
@@ -214,5 +215,5 @@ def _from_memory(result: AnyResult) -> AnyResult:
 def _decoded(data: bytes) -> AnyResult | None:
     try:
         return _from_memory(_decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None  # of another version, or none at all

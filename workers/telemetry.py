@@ -16,6 +16,7 @@ from contextvars import ContextVar
 import msgspec
 from redis.asyncio import Redis
 
+from producer.unreadable import UNREADABLE
 from workers.notes import SET, set_note
 
 VERSION = 1
@@ -226,19 +227,18 @@ async def withdraw(redis: Redis, queue: str, worker: str) -> None:
 
 async def read_reports(redis: Redis, queue: str) -> list[WorkerReport]:
     """The reports of the queue's living workers, in order of their names; those of an unknown version are left out."""
-    names = sorted(
-        name.decode() if isinstance(name, bytes) else name for name in await redis.smembers(workers_key(queue))
-    )
+    found = await redis.smembers(workers_key(queue))
+    names = sorted(name if isinstance(name, bytes) else name.encode() for name in found)
     if not names:
         return []
-    texts = await redis.mget([report_key(queue, name) for name in names])
+    texts = await redis.mget([report_key(queue, name.decode(errors="replace")) for name in names])
     if gone := [name for name, text in zip(names, texts, strict=True) if text is None]:
         await redis.srem(workers_key(queue), *gone)
     reports = []
     for text in texts:
         try:
             report = msgspec.json.decode(text or b"", type=WorkerReport)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             continue
         if report.v == VERSION:
             reports.append(report)

@@ -3,6 +3,7 @@
 import enum
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from producer.errors import WireError
 from producer.judgement import Expectation
 from producer.lane import Priority
 from producer.operation import VerifyProof
+from producer.unreadable import UNREADABLE
 
 VERSION = 1
 # Folders in the store. Proofs and indexes are content-addressed; the others are named by the batch.
@@ -133,7 +135,7 @@ def decode(data: bytes, kind: type[T], name: str) -> T:
     """Raise WireError for an object that this version does not understand."""
     try:
         value = msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise WireError(f"{name} in the store is not understood: {error}") from error
     if (version := getattr(value, "v", VERSION)) != VERSION:
         raise WireError(f"{name} in the store has version {version}, and this leanfleet reads {VERSION}: upgrade it")
@@ -149,7 +151,7 @@ def decode_lines(data: bytes, kind: type[T], name: str) -> list[T]:
     """Raise WireError for an object that this version does not understand."""
     try:
         return msgspec.json.Decoder(kind).decode_lines(gzip.decompress(data))
-    except (msgspec.DecodeError, OSError, EOFError) as error:
+    except (*UNREADABLE, OSError, EOFError, zlib.error) as error:
         raise WireError(f"{name} in the store is not understood: {error}") from error
 
 

@@ -12,6 +12,7 @@ from producer.batch.parquet import read_parquet
 from producer.errors import SettingsError
 from producer.files import Reading, Text, gathered, half_character, read_file, text_of
 from producer.settings import Settings
+from producer.unreadable import UNREADABLE
 
 # A field of a CSV file; Python's own limit is smaller than some proofs.
 _MAX_CSV_FIELD = 2**27
@@ -71,7 +72,7 @@ def _is_dataset(path: Path) -> bool:
         first = next((line for line in file if line.strip()), b"")
     try:
         row = msgspec.json.decode(first)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return isinstance(row, dict) and "code" not in row and not {"statement", "proof"}.isdisjoint(row)
 

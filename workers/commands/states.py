@@ -17,6 +17,7 @@ from producer.settings import load_section, load_settings
 from producer.state import BlobRef, CommandStep, SorryStep, StateRef
 from producer.store import AsyncStore, ObjectInfo, open_store
 from producer.store.store import BLOBS, RECIPES, can_name_an_object
+from producer.unreadable import UNREADABLE
 from workers.settings import WorkerSettings
 from workers.states.blobs import EXPORTS
 from workers.states.signing import Signer
@@ -186,7 +187,7 @@ async def _problem(store: AsyncStore, name: str, signer: Signer) -> str:
         return ""  # deleted while we looked
     except (BlobCorruptError, InvalidInputError) as error:
         return error.message
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return f"cannot be read: {error}"
     if signer.can_sign and not signer.accepts(blob, key):
         return "was not signed with a key of this fleet (LEANFLEET_WORKER_BLOB_KEYS)"

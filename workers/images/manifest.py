@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from producer.unreadable import UNREADABLE
 from workers.images.errors import ImageRefusedError
 from workers.images.image import Warm
 from workers.images.machine import Machine
@@ -92,7 +93,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Raise ImageRefusedError when it is no manifest, or another than was asked for."""
         try:
             manifest = msgspec.json.decode(data, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the latter two are not msgspec's
+        except UNREADABLE as error:
             raise ImageRefusedError(f"the manifest cannot be read: {error}") from error
         if manifest.format != FORMAT:
             raise ImageRefusedError(f"the manifest has format {manifest.format}, and this is {FORMAT}")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
+from producer.unreadable import UNREADABLE
 from workers.framing import BlankLineFramer, Framer
 from workers.protocol.adapter import UnreadableReplyError
 from workers.protocol.requests import (
@@ -28,10 +29,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_command = msgspec.json.Decoder(CommandResponse).decode
 _decode_tactic = msgspec.json.Decoder(TacticResponse).decode
 _decode_error = msgspec.json.Decoder(ErrorResponse).decode
-
-
-# msgspec leaves bad UTF-8 and bottomless nesting to Python's own errors.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def _command(request: Command) -> dict[str, object]:
@@ -100,8 +97,8 @@ class CommunityAdapter:
     def decode(self, request: Request[R], frame: bytes) -> R | ErrorResponse:
         try:
             return cast("R", self.decoders[type(request)](frame))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             try:
                 return _decode_error(frame)
-            except _UNREADABLE:
+            except UNREADABLE:
                 raise UnreadableReplyError(str(error)) from None

@@ -16,6 +16,7 @@ import msgspec
 from producer.arguments import check_text
 from producer.errors import HeaderError, InvalidInputError
 from producer.result import Position
+from producer.unreadable import UNREADABLE
 from workers.framing import Framer, ReplyTooLargeError
 from workers.protocol.adapter import UnreadableReplyError
 from workers.protocol.requests import (
@@ -182,7 +183,7 @@ class PantographAdapter:
     def decode(self, request: Request[R], frame: bytes) -> R | ErrorResponse:
         try:
             reply = _decode(frame)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise UnreadableReplyError(str(error)) from None
         if reply.error is not None:
             return ErrorResponse(message=_error_message(reply))

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from producer.connection import broker_errors
 from producer.errors import BrokerUnavailableError
+from producer.unreadable import UNREADABLE
 from workers.notes import set_note
 from workers.scaling.fleet import Fleet, View
 from workers.scaling.leadership import Leadership
@@ -237,7 +238,7 @@ class Controller:
                 stored = await self._redis.get(memory_key(self._own))
             try:
                 found = msgspec.json.decode(stored, type=_Remembered) if stored else None
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 logger.warning("what the last controller remembered cannot be read, beginning anew: %s", error)
                 found = None
             if found is None or found.v != 1:

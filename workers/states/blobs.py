@@ -16,6 +16,7 @@ from producer.state import BlobRef, PrefixRef, StateRef
 from producer.store import AsyncStore
 from producer.store.store import RECIPES
 from producer.tasklets import stop
+from producer.unreadable import UNREADABLE
 from workers.lru import LRU
 from workers.states.cache import PickleCache
 from workers.states.costs import Costs
@@ -190,7 +191,7 @@ class Blobs:
             async with asyncio.timeout(_LOOK_SECONDS):
                 data = await self._read(self._required_store().get_named(export_name(state_id)))
             blob = msgspec.json.decode(data, type=BlobRef)
-        except (StoreError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (StoreError, TimeoutError, *UNREADABLE):
             return None
         return blob if self._signer.accepts(blob, state_id) else None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from producer.unreadable import UNREADABLE
 from workers.verification.question import FailedError, Question, RejectedError, run
 
 _CHALLENGE, _SOLUTION = "Challenge", "Solution"
@@ -94,7 +95,7 @@ def _read(path: Path) -> _Report | None:
         return msgspec.json.decode(path.read_bytes(), type=_Report)
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FailedError(f"Comparator's report is not understood: {error}") from error
 
 

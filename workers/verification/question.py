@@ -8,6 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from producer.unreadable import UNREADABLE
+
 ACCEPTED, REJECTED, FAILED = 0, 1, 2
 """Exit statuses. Whatever is neither of the first two is no judgement, and no proof is called proved on it."""
 
@@ -82,7 +84,7 @@ def answer(check: Callable[[Question], None]) -> int:
     except RejectedError as error:
         sys.stdout.write(f"{_one_line(error)}\n")
         return REJECTED
-    except (FailedError, msgspec.DecodeError, OSError) as error:
+    except (FailedError, *UNREADABLE, OSError) as error:
         sys.stderr.write(f"{_one_line(error)}\n")
         return FAILED
     return ACCEPTED

@@ -313,10 +313,11 @@ async def test_a_dry_run_says_what_it_would_do_and_changes_nothing(
     assert await redis.get(memory_key(settings.queue)) == before
 
 
+@pytest.mark.parametrize("junk", [b"{not json", b'{"memory": {"\xff": 1}}', b'{"fleet": ' + b"[" * 100_000])
 async def test_what_cannot_be_read_from_the_last_controller_is_no_obstacle(
-    controller: Controller, redis: Redis, settings: Settings
+    controller: Controller, redis: Redis, settings: Settings, junk: bytes
 ) -> None:
-    await redis.set(memory_key(settings.queue), b"{not json")
+    await redis.set(memory_key(settings.queue), junk)
     assert await controller.step() is not None
 
 

@@ -116,6 +116,7 @@ async def test_only_reports_of_this_queue_that_were_not_forgotten_are_read(redis
     await redis.delete(f"leanfleet:worker:{settings.queue}:a")
     await withdraw(redis, settings.queue, "b")
     await redis.set(f"leanfleet:worker:{settings.queue}:x", b'{"v": 99}')
-    await redis.sadd(f"leanfleet:workers:{settings.queue}", "x")
+    await redis.set(f"leanfleet:worker:{settings.queue}:y", b'{"worker": "\xff"}')
+    await redis.sadd(f"leanfleet:workers:{settings.queue}", "x", "y", b"\xff")
     assert [each.worker for each in await read_reports(redis, settings.queue)] == ["c"]
-    assert await redis.smembers(f"leanfleet:workers:{settings.queue}") == {b"c", b"x"}
+    assert await redis.smembers(f"leanfleet:workers:{settings.queue}") == {b"c", b"x", b"y"}

@@ -134,7 +134,9 @@ def test_sorries_have_positions_in_characters_and_not_in_bytes() -> None:
     assert sorry.pos == Position(2, code.split("\n")[1].index("sorry"))
 
 
-@pytest.mark.parametrize("frame", [b"ready.", b"Error: no", b"{", b"[]"])
+@pytest.mark.parametrize(
+    "frame", [b"ready.", b"Error: no", b"{", b"[]", b'{"error": "\xff"}', b'{"goals": ' + b"[" * 100_000]
+)
 def test_what_is_no_reply_is_not_taken_for_one(frame: bytes) -> None:
     with pytest.raises(UnreadableReplyError):
         adapter.decode(Tactic(tactic="x", proof_state=0), frame)
