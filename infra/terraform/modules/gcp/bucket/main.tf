@@ -18,6 +18,11 @@ resource "google_storage_bucket" "this" {
     enabled = true
   }
 
+  # What versioning keeps can be brought back; without this, what the lifecycle deletes is paid for a week longer.
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
   lifecycle_rule {
     action {
       type = "Delete"

@@ -14,6 +14,10 @@ run "what_may_expire" {
     error_message = "only blobs and exports may have a lifecycle; recipes must stay."
   }
   assert {
+    condition     = google_storage_bucket.this.soft_delete_policy[0].retention_duration_seconds == 0
+    error_message = "what expired must not be paid for any longer."
+  }
+  assert {
     condition     = google_storage_bucket.this.public_access_prevention == "enforced" && google_storage_bucket.this.uniform_bucket_level_access
     error_message = "the bucket must be closed to the public."
   }
