@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -135,7 +135,15 @@ def load_section(
         return msgspec.convert({**table, **from_environment}, kind, strict=False)
     except msgspec.ValidationError as error:
         where = f" in table {section!r}" if section else ""
-        raise SettingsError(f"impossible setting{where}: {error}") from error
+        raise SettingsError(f"impossible setting{where}: {error}{_choices(kind, str(error))}") from error
+
+
+def _choices(kind: type[msgspec.Struct], problem: str) -> str:
+    """What a setting can be, to go after msgspec's word that it is none of that; empty after any other."""
+    for field in msgspec.structs.fields(kind):
+        if problem.startswith("Invalid enum value") and problem.endswith(f"`$.{field.name}`"):
+            return f"; it can be {', '.join(map(repr, get_args(field.type)))}"
+    return ""
 
 
 def _read_file(environ: Mapping[str, str], directory: Path) -> dict[str, object]:

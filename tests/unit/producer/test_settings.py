@@ -38,6 +38,7 @@ def test_another_parts_table_is_not_this_parts_business(tmp_path: Path) -> None:
         ("queue = ", {}, "leanfleet.toml"),  # not TOML
         ("", {"LEANFLEET_CONFIG": "absent.toml"}, "absent.toml"),  # named, but not there
         ("", {"LEANFLEET_MEMORY_BYTES": "much"}, "memory_bytes"),
+        ("", {"LEANFLEET_PRIORITY": "high"}, "priority.*'interactive', 'bulk'"),
     ],
 )
 def test_a_bad_setting_is_named(tmp_path: Path, toml: str, environ: dict[str, str], named: str) -> None:

@@ -12,6 +12,7 @@ from workers.scaling.settings import AutoscaleSettings
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("provider = 'azure'", "provider`; it can be 'local', 'aws', 'gcp', 'standing'"),
         ("interval_seconds = nan", "interval_seconds"),
         ("interval_seconds = 0", "interval_seconds"),
         ("lease_seconds = inf", "lease_seconds"),
