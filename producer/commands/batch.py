@@ -115,10 +115,12 @@ def submit(
                 priority=priority,
                 on_progress=lambda done, total: bar.update(step, completed=done, total=total),
             )
+        total = submission.total
         if submission.is_new:
-            words = f"{submission.total:,} proofs are enqueued as batch {submission.id}"
+            words = f"{'1 proof is' if total == 1 else f'{total:,} proofs are'} enqueued as batch {submission.id}"
         else:
-            words = f"these {submission.total:,} proofs are batch {submission.id} already; --force runs them again"
+            these = "this 1 proof is" if total == 1 else f"these {total:,} proofs are"
+            words = f"{these} batch {submission.id} already; --force runs it again"
         console.print(f"{words}: `leanfleet batch watch {submission.id}` shows how it goes.", markup=False)
         return submission.id
 

@@ -79,7 +79,7 @@ def test_what_a_second_run_settled_is_not_run_a_third_time() -> None:
 
 
 def test_a_running_batch_is_not_run_again() -> None:
-    with pytest.raises(BatchError, match=r"3 proofs have no answer yet.*watch abcd.*cancel abcd"):
+    with pytest.raises(BatchError, match=r"3 of 4 proofs have no answer yet.*watch abcd.*cancel abcd"):
         choose(snapshot(view(1, {0: Outcome.OK}, ALL, State.RUNNING)))
 
 
