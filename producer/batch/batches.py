@@ -601,7 +601,7 @@ class Batches:
 
 def _warn_again(batch_id: str, count: int, why: str) -> None:
     _logger.warning(
-        "batch %s: what of it is unanswered (%d) goes into the queue again, since %s", batch_id, count, why, extra={"batch_id": batch_id}
+        "batch %s: proofs go into the queue again (%d), since %s", batch_id, count, why, extra={"batch_id": batch_id}
     )
 
 
