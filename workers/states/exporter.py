@@ -1,8 +1,12 @@
-"""Exporting proof states: a REPL pickles one, and the store keeps it. What cannot be pickled is tried once."""
+"""Exporting proof states: a REPL pickles one, and the store keeps it.
+
+What ended its process is tried once. What a REPL could not pickle may have met a full disk, and is tried again later.
+"""
 
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -24,6 +28,8 @@ from workers.states.restorer import Limits, raise_if_lost
 from workers.states.work import Export, Work
 
 _REMEMBERED_UNPICKLABLE = 10_000
+# How long a state that was not pickled is not tried again, where trying costs no process.
+_BELIEVED_SECONDS = 300.0
 # Beside the work: few enough that exports never keep a pool from its operations.
 _MAX_EXPORTS = 4
 
@@ -55,7 +61,8 @@ class Exporter:
         self._counts = counts
         self._keepsakes = keepsakes
         self._settings = settings
-        self._unpicklable: LRU[str, str] = LRU(_REMEMBERED_UNPICKLABLE)
+        # Why, and until when that is believed (monotonic).
+        self._unpicklable: LRU[str, tuple[str, float]] = LRU(_REMEMBERED_UNPICKLABLE)
 
     def __repr__(self) -> str:
         return f"<Exporter, {len(self.tasks)} under way>"
@@ -70,7 +77,8 @@ class Exporter:
 
     def why_not(self, state_id: str) -> str:
         """Why a state cannot be exported, as far as that is known; empty where it can be tried."""
-        return self._blobs.why_not or self._unpicklable.get(state_id, "")
+        reason, until = self._unpicklable.get(state_id, ("", math.inf))
+        return self._blobs.why_not or (reason if time.monotonic() < until else "")
 
     async def is_stored(self, work: Work) -> bool:
         """Whether the state came with a blob of its own that can be had and trusted."""
@@ -82,7 +90,7 @@ class Exporter:
         """Pickle a proof state that is in `repl`.
 
         Raises:
-            PickleFailedError: Lean cannot pickle this state; remembered.
+            PickleFailedError: Lean cannot pickle this state; remembered, for ever if its process ended.
             LostStateError: the process does not know it.
             PoolClosedError: the pool was closed by force.
             ReplTimeoutError: no time is left; the state was not tried.
@@ -101,7 +109,7 @@ class Exporter:
             except ReplError as error:
                 self._counts["export_killed"] += 1
                 why = f"pickling this state ended its process, so that it is restored from its recipe: {error.message}"
-                raise self._cannot_pickle(export.state_id, why) from error
+                raise self._cannot_pickle(export.state_id, why, for_ever=True) from error
             if isinstance(response, ErrorResponse):
                 raise_if_lost(response)
                 self._counts["export_rejected"] += 1
@@ -175,8 +183,8 @@ class Exporter:
                 log.info("state %s is not exported: %s", export.state_id[:12], error)
                 return
 
-    def _cannot_pickle(self, state_id: str, reason: str) -> PickleFailedError:
+    def _cannot_pickle(self, state_id: str, reason: str, *, for_ever: bool = False) -> PickleFailedError:
         log.warning("state %s is not exported: %s", state_id[:12], reason)
-        self._unpicklable[state_id] = reason
+        self._unpicklable[state_id] = (reason, math.inf if for_ever else time.monotonic() + _BELIEVED_SECONDS)
         self._keepsakes.forget(state_id)
         return PickleFailedError(reason)
