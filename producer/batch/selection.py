@@ -23,8 +23,8 @@ def choose(snapshot: Snapshot, *, only: Collection[str] = (), everything: bool =
     last = snapshot.attempts[-1]
     if last.state is State.RUNNING:
         raise BatchError(
-            f"batch {batch_id} is still running, {last.unanswered:,} of {len(last.places):,} proofs have no answer yet: "
-            f"wait for it (leanfleet batch watch {batch_id}), or end it first (leanfleet batch cancel {batch_id})"
+            f"batch {batch_id} is still running, {last.unanswered:,} of {len(last.places):,} proofs have no answer "
+            f"yet: wait for it (leanfleet batch watch {batch_id}), or end it first (leanfleet batch cancel {batch_id})"
         )
     results = snapshot.results()
     places = []
