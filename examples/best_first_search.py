@@ -4,7 +4,7 @@
     LEANFLEET_BROKER_URL=… python examples/best_first_search.py --configured
 
 A node is a proof state, an edge a tactic. The state whose goals are shortest is tried first: each of a fixed list of
-tactics, in one message. Every proof that is found is checked once more as a whole text, in command mode.
+tactics, in one message. Every proof that is found is checked once more as a whole text.
 """
 
 import argparse
