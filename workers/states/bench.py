@@ -69,9 +69,8 @@ class Bench:
         """
         state = state.in_project(self.project)
         if state.project != self.project:
-            raise RestoringError(
-                f"the state belongs to Lean project {state.project[:12]}, and this worker serves {self.project[:12]}"
-            )
+            whose = f"belongs to Lean project {state.project[:12]}" if state.project else "was cut and names no project"
+            raise RestoringError(f"the state {whose}, and this worker serves {self.project[:12]}")
         if state.prefix is not None:
             state = await self._blobs.expand(state, timeout_seconds=operation.timeout_seconds)
         return Work(

@@ -5,7 +5,7 @@ import pytest
 from producer.operation import ImportState, RunCode, RunTactics
 from producer.outcome import Outcome
 from producer.result import ImportStateResult, Restored, RunCodeResult, RunTacticsResult
-from producer.state import CommandStep, SorryStep, StateRef, TacticStep
+from producer.state import CommandStep, PrefixRef, SorryStep, StateRef, TacticStep
 from tests.integration.states.conftest import Start, Worker
 
 CONJUNCTION = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by sorry"
@@ -198,11 +198,21 @@ async def test_a_recipe_that_does_not_lead_to_a_state_is_unavailable(
         assert says in result.reason
 
 
-async def test_a_state_of_another_project_is_refused(start: Start) -> None:
+CUT = PrefixRef(id="0" * 64, steps=1, kind="environment", sha256="1" * 64)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (StateRef(project="elsewhere"), "belongs to Lean project elsewhere"),
+        (StateRef(prefix=CUT), "was cut and names no project"),
+    ],
+)
+async def test_a_state_of_another_project_is_refused(start: Start, state: StateRef, says: str) -> None:
     async with start() as worker:
-        result = await worker.run(ImportState(state=StateRef(project="elsewhere")))
+        result = await worker.run(ImportState(state=state))
         assert result.outcome is Outcome.STATE_UNAVAILABLE
-        assert "project" in result.reason
+        assert says in result.reason
 
 
 async def test_a_wrong_memory_of_a_process_is_noticed_and_corrected(start: Start) -> None:
