@@ -25,10 +25,17 @@ _NEAR_SECONDS = 2.0
 class Revocations:
     """A copy of the set on the server, at most `POLL_SECONDS` old; asking it costs no round trip."""
 
-    def __init__(self, redis: Redis, *, on_new: Callable[[set[str]], object] = lambda _: None) -> None:
-        """With `on_new` being told of calls that were not known to be revoked before."""
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        on_new: Callable[[set[str]], object] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """With `on_new` being told of calls that were not known to be revoked before; `clock` gives unix time."""
         self._redis = redis
         self._on_new = on_new
+        self._clock = clock
         self._expiries: dict[str, float] = {}
         self._newest = 0.0
 
@@ -50,7 +57,7 @@ class Revocations:
     async def poll(self) -> None:
         """Read what is new, once; forget what is too old to matter. Raises what redis-py raises."""
         found = await self._look()
-        now = time.time()
+        now = self._clock()
         new = set()
         for member, expiry in found:
             call_id = member.decode(errors="replace")  # whoever may write here may write anything

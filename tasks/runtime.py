@@ -361,7 +361,7 @@ class Runtime:
             redis = open_redis(self._reply_url)
             stack.push_async_callback(redis.aclose)
             replies = await stack.enter_async_context(ReplySender(redis).running())
-            revoked = Revocations(redis, on_new=self._on_revoked)
+            revoked = Revocations(redis, on_new=self._on_revoked, clock=self.now)
             beside: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
                 ("asking the server for the time", functools.partial(self._clock.run, redis)),
                 ("reading revocations", revoked.run),

@@ -78,3 +78,20 @@ async def test_a_clock_that_is_far_ahead_hides_nothing(settings: Settings, broke
     finally:
         await client.aclose()
         broker.zrem(REVOKED, ahead, usual)
+
+
+async def test_what_is_revoked_is_forgotten_by_the_clock_that_is_given(settings: Settings, broker: redis.Redis) -> None:
+    revoked_at = 2_000_000_000.0  # whatever this machine believes
+    now = revoked_at + 60
+    broker.zadd(REVOKED, {settings.queue: revoked_at + REVOKED_TTL_SECONDS})
+    client = open_redis(settings.broker_url)
+    revocations = Revocations(client, clock=lambda: now)
+    try:
+        await revocations.poll()
+        assert settings.queue in revocations
+        now += 3 * REVOKED_TTL_SECONDS
+        await revocations.poll()
+        assert settings.queue not in revocations
+    finally:
+        await client.aclose()
+        broker.zrem(REVOKED, settings.queue)
