@@ -282,10 +282,14 @@ class Client:
         if self._closed:
             return
         self._closed = True
-        if self._batches is not None:
-            await self._batches.close()
-        if not self._tasks:
-            return
+        try:
+            if self._batches is not None:
+                await self._batches.close()
+        finally:
+            if self._tasks:
+                await self._end()
+
+    async def _end(self) -> None:
         self._fail_all(ClientClosedError("the client was closed before an answer came"))
         try:
             with contextlib.suppress(TimeoutError):

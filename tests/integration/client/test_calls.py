@@ -345,6 +345,26 @@ async def test_closing_ends_what_waits_and_leaves_nothing_behind(
     assert "closed" in repr(fleet)
 
 
+async def test_closing_that_is_cancelled_while_batches_are_given_up_leaves_nothing_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = asyncio.all_tasks()
+    client = await Client(settings).__aenter__()
+    reached = asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(client.batches, "close", hang)
+    closing = asyncio.create_task(client.close())
+    await reached.wait()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_client_is_used_inside_its_with_and_once(settings: Settings) -> None:
     client = Client(settings)
     assert "not connected" in repr(client)
