@@ -1,5 +1,6 @@
 """Reading proofs from the kinds of files that people have."""
 
+import codecs
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ def _is_dataset(path: Path) -> bool:
     with path.open("rb") as file:
         first = next((line for line in file if line.strip()), b"")
     try:
-        row = msgspec.json.decode(first)
+        row = msgspec.json.decode(first.removeprefix(codecs.BOM_UTF8))
     except UNREADABLE:
         return False
     return isinstance(row, dict) and "code" not in row and not {"statement", "proof"}.isdisjoint(row)

@@ -1,5 +1,6 @@
 """Files that people have, and files that they want."""
 
+import codecs
 import csv
 import json
 from pathlib import Path
@@ -53,6 +54,13 @@ def test_rows_of_a_dataset_are_read_from_every_kind_of_file(suffix: str, tmp_pat
     assert [(text.id, text.operation.code) for text in reading.texts] == TEXTS
     assert [text.statement for text in reading.texts] == STATEMENTS
     assert {text.operation.timeout_seconds for text in reading.texts} == {9}
+
+
+def test_a_dataset_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", ROWS)
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    reading = read_proofs([path], Settings())
+    assert (reading.problems, [text.id for text in reading.texts]) == ([], ["a", "b"])
 
 
 @pytest.mark.parametrize("lines", [["["], ['{"name": "a", "statement": "theorem a : True", "proof": "trivial"}', "["]])
