@@ -39,14 +39,15 @@ class Mail(NamedTuple):
 
 
 class Lock:
-    """Of a publisher; `renew` says whether it is still ours."""
+    """Of a publisher; `renew` says whether it is still ours, and raises as a mailbox's methods do."""
 
-    def __init__(self, redis: Redis, key: str, token: str) -> None:
-        self._redis, self._key, self._token = redis, key, token
+    def __init__(self, redis: Redis, url: str, key: str, token: str) -> None:
+        self._redis, self._url, self._key, self._token = redis, url, key, token
 
     async def renew(self) -> bool:
-        scripted: Any = self._redis.eval(_RENEW, 1, self._key, self._token, str(_LOCK_SECONDS))
-        return bool(await scripted)
+        with broker_errors(self._url):
+            scripted: Any = self._redis.eval(_RENEW, 1, self._key, self._token, str(_LOCK_SECONDS))
+            return bool(await scripted)
 
 
 class Mailbox:
@@ -109,7 +110,7 @@ class Mailbox:
             yield None
             return
         try:
-            yield Lock(self._redis, key, token)
+            yield Lock(self._redis, self._url, key, token)
         finally:
             with broker_errors(self._url):
                 await self._redis.eval(_RELEASE, 1, key, token)
