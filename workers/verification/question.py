@@ -8,8 +8,6 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from producer.unreadable import UNREADABLE
-
 ACCEPTED, REJECTED, FAILED = 0, 1, 2
 """Exit statuses. Whatever is neither of the first two is no judgement, and no proof is called proved on it."""
 
@@ -84,7 +82,7 @@ def answer(check: Callable[[Question], None]) -> int:
     except RejectedError as error:
         sys.stdout.write(f"{_one_line(error)}\n")
         return REJECTED
-    except (FailedError, *UNREADABLE, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - let through it would end us with 1, and pass for a rejection
         sys.stderr.write(f"{_one_line(error)}\n")
         return FAILED
     return ACCEPTED

@@ -4,6 +4,7 @@ import io
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from workers.verification.comparator import _read
@@ -21,6 +22,18 @@ def test_a_question_that_cannot_be_read_is_no_judgement(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
     assert answer(nobody) == FAILED
     assert capsys.readouterr().err
+
+
+def test_an_error_of_our_own_is_no_rejection(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(question: Question) -> None:
+        raise KeyError(question.theorem)
+
+    asked = Question(statement="", proof="", theorem="t", allowed_axioms=())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(msgspec.json.encode(asked))))
+    assert answer(broken) == FAILED
+    assert "t" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("report", [b"", b"[]", b'{"kernelFailureMessage": "\xff"}', b"[" * 100_000])
