@@ -2,8 +2,8 @@
 
 Sources, later ones win: the defaults here, a TOML file, the environment. The file is the one that `LEANFLEET_CONFIG`
 names, else `leanfleet.toml` in the working directory, if it is there. A field `x` is the variable `LEANFLEET_X`; each
-part with more to set has a table of its own in the file, and its name in the variable: `[worker] repls` is
-`LEANFLEET_WORKER_REPLS`.
+part with more to set has a table of its own in the file, and its name in the variable: `[worker] size` is
+`LEANFLEET_WORKER_SIZE`.
 """
 
 import os
@@ -102,7 +102,15 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def load_settings(*, environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
-    """The settings that every part shares: see `load_section` for arguments and errors."""
+    """The settings that every part shares.
+
+    Args:
+        environ: instead of the process's environment.
+        directory: where `leanfleet.toml` is looked for, instead of the working directory.
+
+    Raises:
+        SettingsError: the file cannot be read, or holds an unknown name or a value of the wrong type.
+    """
     return load_section("", Settings, environ=environ, directory=directory)
 
 

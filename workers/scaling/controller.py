@@ -283,7 +283,7 @@ def _named(decision: Decision) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _cohorts(now: float, memory: Memory, sight: Sight) -> tuple[Cohort, ...]:
-    """The queue in equal stretches, oldest first; kinds and ages by the messages that were sampled in each.
+    """The queue in equal stretches, in the order of service; kinds and ages by the messages that were sampled in each.
 
     Where none was, kinds are those of late, and ages those that the arrivals tell.
     """
