@@ -1,6 +1,7 @@
 """What can be set on a worker machine: table `[worker]` of the settings file, variables `LEANFLEET_WORKER_*`."""
 
 import os
+import shlex
 from typing import Literal
 
 from producer.errors import SettingsError
@@ -80,6 +81,14 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     def has_external_checker(self) -> bool:
         """Whether proofs are also given to a checker of others."""
         return bool(self.verify_command or self.verify_checker or self.verify_directory)
+
+    @property
+    def verify_words(self) -> tuple[str, ...]:
+        """`verify_command` as a shell would split it. Raises SettingsError."""
+        try:
+            return tuple(shlex.split(self.verify_command))
+        except ValueError as error:
+            raise SettingsError(f"verify_command is no command line: {error}") from error
 
 
 def usable_cores() -> int:

@@ -94,11 +94,11 @@ class Keeper:
             if consumer is None or client is None or consumer.keys is None:
                 continue
             try:
-                consumer.pay()
                 if time.monotonic() >= renew_at:
                     renew_at = time.monotonic() + self._lease_seconds / 3
                     self.renew(consumer, client)
                 self.sweep(consumer.keys, client)
+                consumer.pay()  # last: what the server refuses must not keep leases from being renewed
                 if self._failing:
                     logger.warning("leases are renewed again")
                 self._failing = False

@@ -149,7 +149,7 @@ def _policy(settings: WorkerSettings, project: LeanProject, environ: Mapping[str
 
 def _of_checker(settings: WorkerSettings) -> list[Path]:
     """What an external checker needs, which is run in the same fence."""
-    named = [settings.verify_directory, *settings.verify_command.split()]
+    named = [settings.verify_directory, *settings.verify_words]
     return [path for word in named if word and (path := Path(word).expanduser()).is_absolute() and path.exists()]
 
 

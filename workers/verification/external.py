@@ -7,7 +7,6 @@ is no judgement, and an error. It runs the candidate's text, and so in the fence
 
 import asyncio
 import contextlib
-import shlex
 import shutil
 import sys
 from dataclasses import replace
@@ -34,6 +33,7 @@ class ExternalChecker:
         """Raise SettingsError when the settings name no program or folder that is there."""
         directory = Path(settings.verify_directory).expanduser() if settings.verify_directory else project.directory
         self._launch = Launch(command=_command(settings, directory), directory=directory)
+        self._always_says_why = bool(settings.verify_checker)
         self._isolation = isolation
         self._guard = Guard()
 
@@ -83,17 +83,15 @@ class ExternalChecker:
         if status == ACCEPTED:
             return ""
         lines = output.decode(errors="replace").strip().splitlines()
-        if status == REJECTED:
+        # Python ends with the same status when our own checkers cannot be imported.
+        if status == REJECTED and (lines or not self._always_says_why):
             return lines[-1] if lines else "the external checker does not accept it"
         raise ReplDiedError(f"the external checker ended with status {status}: {child.stderr_tail or 'no word'}")
 
 
 def _command(settings: WorkerSettings, directory: Path | None) -> tuple[str, ...]:
     """What is run, found to be there now and not when the first proof is waiting. Raises SettingsError."""
-    try:
-        words = tuple(shlex.split(settings.verify_command))
-    except ValueError as error:
-        raise SettingsError(f"verify_command is no command line: {error}") from error
+    words = settings.verify_words
     if directory is not None and not directory.is_dir():
         raise SettingsError(f"verify_directory is no folder: {directory}")
     if not words:

@@ -18,8 +18,10 @@ from producer.envelope import CallHeader, redis_envelope, task_message
 from producer.operation import RunCode
 from producer.settings import Settings
 from tasks.redelivery.connection import LeaseConnection
+from tasks.redelivery.keeper import Keeper
 from tasks.redelivery.keys import QueueKeys
 from tests.chaos.proxy import Proxy
+from tests.waiting import wait_until
 
 
 class Taker:
@@ -115,3 +117,23 @@ async def test_what_could_not_be_acknowledged_is_held_and_acknowledged_later(
         assert not successor.channel.owed
         assert not successor.channel.leased_tags
         assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
+
+
+def test_leases_are_renewed_whatever_the_server_says_to_what_is_owed(
+    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(broker, settings.queue)
+    taker.take(1)
+    tag = taker.messages[0].delivery_tag
+    broker.zadd(keys.leases, {tag: 0})
+
+    def refused() -> None:
+        raise redis.ResponseError("NOPERM")
+
+    monkeypatch.setattr(taker.channel, "pay", refused)
+    keeper = Keeper(lease_seconds=10_000_000_000, max_lease_seconds=60)  # so that no sweep takes the old one
+    keeper.attach(taker.channel, broker)
+    try:
+        wait_until(lambda: broker.zscore(keys.leases, tag), "the lease is renewed")
+    finally:
+        keeper.stop()

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 import workers.testing
-from producer.errors import SettingsError
+from producer.errors import ReplDiedError, SettingsError
 from producer.judgement import Strength, Verdict
+from producer.operation import VerifyProof
 from producer.outcome import Outcome
 from tests.integration.verification.conftest import Start, verify
 from workers.project import embedded_project
@@ -96,6 +97,21 @@ async def test_a_checker_that_comes_to_no_judgement_proves_nothing(
         assert (result.outcome, result.verdict) == (outcome, Verdict.ERROR)
         assert "external checker" in result.reason
         assert (await verify(executor, PROOF, STATEMENT)).is_proved  # and harms no other proof
+
+
+async def test_a_checker_that_python_cannot_import_rejects_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named workers' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    checker = ExternalChecker(msgspec.convert(checked_by("comparator", tmp_path), WorkerSettings), embedded_project())
+    try:
+        with pytest.raises(ReplDiedError, match="status 1: No module named workers"):
+            await checker.rejection(VerifyProof(statement=STATEMENT, proof=PROOF), "t")
+    finally:
+        checker.close()
 
 
 async def test_a_proof_cannot_answer_for_the_checker(start: Start, tmp_path: Path) -> None:
