@@ -12,6 +12,7 @@ opposite. Nothing here knows a clock, a provider or a broker.
 
 import bisect
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -273,11 +274,11 @@ def _launches(
 
 def _buying_order(
     snapshot: Snapshot, settings: PolicySettings, gaps: Iterable[_Gap], room: int
-) -> Callable[[Offer], tuple[bool, float, int, str]]:
+) -> Callable[[Offer], tuple[int, float, int, str]]:
     """The cheapest slot first, with the idle time in its price that stragglers make on a machine of that size.
 
-    Offers of machines so small that `room` of them are too few come after the others. Of equal prices the smaller
-    machine: a preemption takes less with it.
+    Offers of machines so small that `room` of them are too few come after the others, the largest first: it is the
+    number of machines that is short then. Of equal prices the smaller machine: a preemption takes less with it.
     """
     durations: Counter[float] = Counter()
     for service in snapshot.services.values():
@@ -286,9 +287,11 @@ def _buying_order(
     lasting = max(settings.clear_within_seconds - snapshot.boot_seconds, settings.useful_seconds)
     idle_shares = {slots: idle_seconds(durations, slots) / lasting for slots in {o.slots for o in snapshot.offers}}
 
-    def order(offer: Offer) -> tuple[bool, float, int, str]:
+    def order(offer: Offer) -> tuple[int, float, int, str]:
         price = offer.price_per_slot_hour * (1 + idle_shares[offer.slots])
-        return (needed > room * offer.slots, price, offer.slots, offer.name)
+        # Sizes from above, those that suffice being all of one rank before them.
+        rank = -offer.slots if needed > room * offer.slots else -sys.maxsize
+        return (rank, price, offer.slots, offer.name)
 
     return order
 

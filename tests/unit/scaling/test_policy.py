@@ -217,6 +217,12 @@ class TestSizes:
         assert decide(seen, PolicySettings(max_machines=300)).launch == {"small": 209}
         assert decide(seen, PolicySettings(max_machines=60)).launch == {"large": 50, "small": 9}
 
+    def test_where_all_are_too_few_the_largest_are_asked_for_first(self) -> None:
+        dear = Offer(name="dear", slots=13, price_per_hour=2.0, quota=1)
+        cheap = Offer(name="cheap", slots=11, price_per_hour=1.0, quota=30)
+        seen = snapshot(queue=queue(10_000_000), offers=(dear, cheap))
+        assert decide(seen, PolicySettings(max_machines=30)).launch == {"dear": 1, "cheap": 29}
+
     def test_a_smaller_machine_is_started_where_the_cheapest_would_find_too_little(self) -> None:
         offers = (
             Offer(name="large", slots=64, price_per_hour=0.64, quota=10),
