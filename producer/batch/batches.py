@@ -357,6 +357,7 @@ class Batches:
                         # The broker came back without what it held. Who stays to watch wants an answer, not the news.
                         _warn_again(known.manifest.id, last.unanswered, "the broker lost them")
                         await self._mailbox(known.manifest.id, last.attempt).open()
+                        await asyncio.sleep(every_seconds)  # a broker that goes on forgetting is not to be hammered
                         continue
                     await self._resend_lost(known, last, vigil)
                 except (BrokerUnavailableError, StoreUnavailableError) as error:
