@@ -139,6 +139,7 @@ async def test_an_operation_that_no_repl_has_seen_is_handed_back_and_never_count
     command = [sys.executable, "-I", "-S", scripted.__file__, "--fail-starts", str(broken)]
     machine = start_machine(
         WORKER_REPL_COMMAND=shlex.join(command),
+        WORKER_IMAGES="off",  # a thawed REPL does not start, and would not fail
         WORKER_SIZE="1",
         WORKER_SPARES="0",
         WORKER_BACKOFF_MOST_SECONDS="0.3",
