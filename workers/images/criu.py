@@ -48,10 +48,14 @@ class Criu:
         )
 
     def restore_here(self, folder: Path, pipes: Iterable[str], log: Path) -> tuple[str, ...]:
-        """The command that restores `folder` in namespaces that are new already; see `restore`."""
+        """The command that restores `folder` in namespaces that are new already; see `restore`.
+
+        CRIU writes its statistics to the work folder when the copy runs already: they must not land in a folder of the
+        copy's own. Where images are read-only it goes without.
+        """
         inherited = [word for place, pipe in enumerate(pipes) for word in ("--inherit-fd", f"fd[{place}]:{pipe}")]
         return (
-            *(self.program, "restore", "--images-dir", str(folder), *inherited, "--work-dir", str(log.parent)),
+            *(self.program, "restore", "--images-dir", str(folder), *inherited, "--work-dir", str(folder)),
             *("--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
         )
 

@@ -109,11 +109,5 @@ async def thaw(
             raise ImageError(f"a REPL did not thaw: {reason(log) or error.message}") from error
         raise
     finally:
-        _tidy(log)
+        log.unlink(missing_ok=True)
     return process
-
-
-def _tidy(log: Path) -> None:
-    """What CRIU wrote for people."""
-    log.unlink(missing_ok=True)
-    log.with_name("stats-restore").unlink(missing_ok=True)
