@@ -109,5 +109,5 @@ async def thaw(
             raise ImageError(f"a REPL did not thaw: {reason(log) or error.message}") from error
         raise
     finally:
-        log.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)  # noqa: ASYNC240 - one file, of a few bytes
     return process
