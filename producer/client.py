@@ -300,12 +300,13 @@ class Client:
             await self._disconnect()
 
     async def _disconnect(self) -> None:
-        if self._tasks:
-            with contextlib.suppress(TimeoutError, BrokerUnavailableError):
-                async with asyncio.timeout(GOODBYE_SECONDS):
-                    await self._replies.forget()
-        await self._replies.close()
-        await self._publisher.close()
+        async with contextlib.AsyncExitStack() as parts:  # whatever becomes of one, the others are closed, too
+            parts.push_async_callback(self._publisher.close)
+            parts.push_async_callback(self._replies.close)
+            if self._tasks:
+                with contextlib.suppress(TimeoutError, BrokerUnavailableError):
+                    async with asyncio.timeout(GOODBYE_SECONDS):
+                        await self._replies.forget()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """No background task ends by itself; should one, then a caller must hear of it rather than wait for ever."""

@@ -6,10 +6,13 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 LOCK = ".lock"  # a file in the folder, locked while it is in use
 _MAKING = "making-"
+# Making a folder takes a millisecond: whoever began with one so long ago was killed meanwhile.
+_MAKING_SECONDS = 3600
 
 
 class ScratchFolder:
@@ -42,7 +45,7 @@ class ScratchFolder:
 
 
 def delete_abandoned(prefix: str, parent: Path) -> None:
-    """Delete the folders of this prefix whose owner is gone."""
+    """Delete the folders of this prefix whose owner is gone, and those that were never finished."""
     for folder in parent.glob(f"{prefix}*"):
         try:
             with (folder / LOCK).open("rb") as lock:
@@ -50,6 +53,10 @@ def delete_abandoned(prefix: str, parent: Path) -> None:
                 remove_tree(folder)
         except OSError:
             continue  # in use, another user's, or none of ours
+    for folder in parent.glob(f"{_MAKING}{prefix}*"):
+        with contextlib.suppress(OSError):  # it has just got its name
+            if time.time() - folder.stat().st_mtime > _MAKING_SECONDS:
+                remove_tree(folder)
 
 
 def remove_tree(folder: Path) -> None:

@@ -119,9 +119,10 @@ class Batches:
         """Give up connections; batches go on."""
         parts, self._opened = self._opened, None
         if parts is not None:
-            await parts.publisher.close()
-            await parts.redis.aclose()
-            await parts.store.aclose()
+            async with contextlib.AsyncExitStack() as closing:  # whatever becomes of one, the others are closed, too
+                closing.push_async_callback(parts.store.aclose)
+                closing.push_async_callback(parts.redis.aclose)
+                closing.push_async_callback(parts.publisher.close)
 
     @property
     def _parts(self) -> _Parts:

@@ -74,9 +74,11 @@ class AsyncStore:
 
     async def aclose(self) -> None:
         """Finish what is being written, then let go of the backend."""
-        if self._puts:
-            await asyncio.wait(self._puts.values())
-        await self._backend.aclose()
+        try:
+            if self._puts:
+                await asyncio.wait(self._puts.values())
+        finally:
+            await self._backend.aclose()
 
     async def put(self, data: bytes, *, folder: str = BLOBS, replace: bool = False) -> str:
         """Store a blob and return its SHA-256 in hexadecimal digits.

@@ -25,6 +25,7 @@ class Stalling(Backend):
         self.answer = asyncio.Event()
         self.cancelled = 0
         self.is_down = False
+        self.is_closed = False
 
     async def read(self, name: str) -> bytes:
         if name not in self.objects:
@@ -59,6 +60,9 @@ class Stalling(Backend):
 
     async def delete(self, names: Iterable[str]) -> None:
         raise NotImplementedError
+
+    async def aclose(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -129,3 +133,19 @@ async def test_a_writer_that_is_cancelled_leaves_no_write_behind(store: AsyncSto
         with pytest.raises(asyncio.CancelledError):
             await writing
         assert backend.cancelled == 1
+
+
+async def test_a_store_whose_closing_is_cancelled_lets_go_of_its_backend_all_the_same(
+    store: AsyncStore, backend: Stalling
+) -> None:
+    async with asyncio.timeout(10):
+        putting = asyncio.create_task(store.put(DATA))
+        await backend.begun.wait()
+        closing = asyncio.create_task(store.aclose())
+        assert not (await asyncio.wait({closing}, timeout=0.05))[0]
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert backend.is_closed
+        backend.answer.set()
+        await putting

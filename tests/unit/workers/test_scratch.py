@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from workers.isolation.enclosure import folder_bytes
@@ -37,6 +38,19 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert {first.path, second.path, tmp_path / "test-of-somebody-else"} == set(tmp_path.iterdir())
     first.close()
     second.close()
+
+
+def test_a_folder_whose_maker_was_killed_before_it_had_its_name_is_deleted(tmp_path: Path) -> None:
+    abandoned, young, anothers = (tmp_path / f"making-{name}" for name in ("test-old", "test-young", "other-old"))
+    for folder in (abandoned, young, anothers):
+        folder.mkdir()
+    (abandoned / ".lock").touch()
+    yesterday = time.time() - 24 * 3600
+    for folder in (abandoned, anothers):
+        os.utime(folder, (yesterday, yesterday))
+    scratch = ScratchFolder("test-", parent=tmp_path)
+    assert {scratch.path, young, anothers} == set(tmp_path.iterdir())
+    scratch.close()
 
 
 def test_a_folder_too_deep_for_recursion_is_removed(tmp_path: Path) -> None:
