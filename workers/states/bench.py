@@ -92,6 +92,7 @@ class Bench:
         for _ in range(_MAX_RESTARTS):
             async with AsyncExitStack() as stack:
                 repl = await self._leased(work, stack, prefer)
+                work.exports.clear()  # of a process that is gone: its numbers mean other states here
                 work.begin()
                 started = time.monotonic()
                 try:

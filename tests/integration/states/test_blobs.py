@@ -436,6 +436,20 @@ async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_o
         assert found.goals == GOALS
 
 
+async def test_what_a_process_was_to_export_dies_with_it_and_is_not_taken_from_the_next(start: Start) -> None:
+    """The next process counts its proof states anew: the number of one is that of another state there."""
+    before = StateRef(steps=STEPS[:3])
+    async with start(export_after_seconds=0, dies_at="deadly") as here, start(dear=True) as there:
+        async with settled(here):
+            tactics = ("exact hp", "deadly", "skip")
+            result = await here.run(RunTactics(state=before, tactics=tactics))
+        assert isinstance(result, RunTacticsResult)
+        assert [tactic.outcome for tactic in result.tactics] == [Outcome.OK, Outcome.REPL_DIED, Outcome.OK]
+        for tactic in (result.tactics[0], result.tactics[2]):
+            assert tactic.state is not None
+            assert (await imported(there, tactic.state)).goals == tactic.goals
+
+
 async def test_a_worker_that_stops_in_the_middle_of_exports_gives_its_repls_back(start: Start) -> None:
     async with start(export_after_seconds=0, size=2) as worker:
         await asyncio.gather(
