@@ -6,6 +6,7 @@ each limit.
 """
 
 import contextlib
+import itertools
 import os
 import time
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ _MOUNTS = Path("/proc/self/mounts")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _DELEGATED = ("user.delegate", "trusted.delegate")  # what systemd marks a group with
 _EMPTY_SECONDS = 2.0
+# Where the worker's own processes go when the group that they were in is divided.
+_WORKER = "leanfleet-worker"
+_OURS = "leanfleet-repls-"  # then the worker's pid, and a number
+
+_numbers = itertools.count()
 
 # Enters the group before anything else runs. /bin/sh starts in half a millisecond.
 _ENTER = ("/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"')
@@ -38,13 +44,14 @@ def find_cgroup(mounts: Path = _MOUNTS, membership: Path = _MEMBERSHIP) -> Cgrou
     paths = [line[len("0::") :] for line in _lines(membership) if line.startswith("0::")]
     if not roots or not paths:
         return CgroupFacts(flaw="no cgroup v2 is mounted")
-    folder = Path(roots[0] + paths[0])
+    path = paths[0].removesuffix(f"/{_WORKER}") or "/"  # it was divided by this process before, or by its parent
+    folder = Path(roots[0] + path)
     available = " ".join(_lines(folder / "cgroup.controllers")).split()
     if missing := [name for name in CONTROLLERS if name not in available]:
         return CgroupFacts(flaw=f"cgroup v2 has no {' and '.join(missing)} controller here")
     if not os.access(folder, os.W_OK | os.X_OK) or not os.access(folder / "cgroup.subtree_control", os.W_OK):
         return CgroupFacts(flaw="the worker's cgroup is not its own: set Delegate=yes in its systemd unit")
-    if paths[0] != "/" and not _is_delegated(folder):
+    if path != "/" and not _is_delegated(folder):
         return CgroupFacts(flaw="the worker's cgroup is not delegated: set Delegate=yes in its systemd unit")
     return CgroupFacts(folder=str(folder))
 
@@ -61,14 +68,16 @@ class Cgroups:
         self._limits = limits
         self._controllers = controllers
         top = Path(folder)
-        self._root = top / f"leanfleet-{os.getpid()}"
-        self._root.mkdir(exist_ok=True)
+        _remove_abandoned(top)
+        # Of this object alone: a worker divides its group more than once, and `close` kills what is in there.
+        self._root = top / f"{_OURS}{os.getpid()}-{next(_numbers)}"
+        self._root.mkdir()
         try:
             if controllers:
                 self._enable(top)
                 self._enable(self._root)
         except OSError:
-            self._root.rmdir()
+            _remove(self._root)
             raise
 
     def _enable(self, group: Path) -> None:
@@ -80,7 +89,7 @@ class Cgroups:
             control.write_text(line)
         except OSError:
             # A group that is divided may hold no process itself, unless it is the root.
-            inner = group / "leanfleet-worker"
+            inner = group / _WORKER
             inner.mkdir(exist_ok=True)
             for pid in _lines(group / "cgroup.procs"):
                 with contextlib.suppress(ProcessLookupError):
@@ -91,6 +100,14 @@ class Cgroups:
         """A group with its limits set. Raises OSError."""
         group = self._root / name
         group.mkdir()
+        try:
+            self._limit(group)
+        except OSError:
+            _remove(group)
+            raise
+        return group
+
+    def _limit(self, group: Path) -> None:
         if "memory" in self._controllers and self._limits.memory_bytes:
             (group / "memory.max").write_text(str(self._limits.memory_bytes))
             (group / "memory.oom.group").write_text("1")
@@ -98,7 +115,6 @@ class Cgroups:
                 (group / "memory.swap.max").write_text("0")
         if "pids" in self._controllers and self._limits.processes:
             (group / "pids.max").write_text(str(self._limits.processes))
-        return group
 
     def command(self, group: Path, command: tuple[str, ...]) -> tuple[str, ...]:
         """The command line that enters `group` and becomes `command`."""
@@ -106,26 +122,42 @@ class Cgroups:
 
     def remove(self, group: Path) -> None:
         """Kill whatever is left in a group, and remove it."""
-        with contextlib.suppress(OSError):
-            (group / "cgroup.kill").write_text("1")
-        deadline = time.monotonic() + _EMPTY_SECONDS
-        while True:
-            try:
-                group.rmdir()
-            except FileNotFoundError:
-                return
-            except OSError:  # what was killed has not been reaped yet
-                if time.monotonic() > deadline:
-                    return
-                time.sleep(0.005)
-            else:
-                return
+        _remove(group)
 
     def close(self) -> None:
-        for group in self._root.iterdir():
-            if group.is_dir():
-                self.remove(group)
-        self.remove(self._root)
+        """Remove all of them, whatever is left in them."""
+        with contextlib.suppress(FileNotFoundError):  # somebody else cleaned up
+            for group in self._root.iterdir():
+                if group.is_dir():
+                    _remove(group)
+        _remove(self._root)
+
+
+def _remove(group: Path) -> None:
+    with contextlib.suppress(OSError):
+        (group / "cgroup.kill").write_text("1")
+    deadline = time.monotonic() + _EMPTY_SECONDS
+    while True:
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:  # what was killed has not been reaped yet
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _remove_abandoned(top: Path) -> None:
+    """Groups of workers that were killed: their REPLs died with them, and nobody else removes what is empty."""
+    for root in top.glob(f"{_OURS}*"):
+        pid = root.name.removeprefix(_OURS).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            for folder in (*root.glob("*/"), root):
+                with contextlib.suppress(OSError):  # not empty after all
+                    folder.rmdir()
 
 
 def _is_delegated(folder: Path) -> bool:

@@ -47,8 +47,12 @@ class Enclosures:
         """
         self.fence = fence
         self._environment = passed_on(os.environ if environ is None else environ, variables)
-        self._cgroups = Cgroups(fence.cgroup, fence.policy.limits) if fence.cgroup else None
         self._scratch = ScratchFolder(_PREFIX, parent=parent)
+        try:
+            self._cgroups = Cgroups(fence.cgroup, fence.policy.limits) if fence.cgroup else None
+        except OSError:
+            self._scratch.close()
+            raise
         self._root = self._scratch.path
         self._root.chmod(0o711)  # a REPL's own user must pass through, and see no other's folder
         self._users = itertools.cycle(range(_PER_WORKER))
@@ -99,9 +103,11 @@ class Enclosures:
 
     def close(self) -> None:
         """Delete the folder of folders. Blocks."""
-        if self._cgroups is not None:
-            self._cgroups.close()
-        self._scratch.close()
+        try:
+            if self._cgroups is not None:
+                self._cgroups.close()
+        finally:
+            self._scratch.close()
 
 
 def folder_bytes(folder: Path) -> int:

@@ -14,8 +14,8 @@ from workers.isolation.policy import Limits
 
 
 @pytest.fixture
-def groups() -> Iterator[Cgroups]:
-    """Below the root of whatever version 2 tree there is; without controllers, which version 1 may have taken."""
+def top() -> str:
+    """The root of whatever version 2 tree there is."""
     if sys.platform != "linux":
         pytest.skip("control groups are Linux's")
     roots = [
@@ -25,8 +25,14 @@ def groups() -> Iterator[Cgroups]:
     ]
     if not roots or not os.access(roots[0], os.W_OK):
         pytest.skip("there is no cgroup v2 that these tests may write to")
+    return roots[0]
+
+
+@pytest.fixture
+def groups(top: str) -> Iterator[Cgroups]:
+    """Without controllers, which version 1 may have taken."""
     try:
-        opened = Cgroups(roots[0], Limits(), controllers=())
+        opened = Cgroups(top, Limits(), controllers=())
     except OSError as error:
         pytest.skip(f"this machine's cgroup v2 cannot be divided: {error}")
     yield opened
@@ -53,3 +59,24 @@ def test_removing_a_group_kills_who_escaped_into_a_session(groups: Cgroups) -> N
     groups.remove(group)
     assert not group.exists()
     wait_until(lambda: not Path(f"/proc/{escaped}").exists(), "it is dead")
+
+
+def test_closing_one_set_of_groups_touches_no_other_of_the_same_worker(groups: Cgroups, top: str) -> None:
+    """As when a fence is tried while REPLs run."""
+    group = groups.new("three")
+    with subprocess.Popen(groups.command(group, ("/bin/sleep", "60"))) as sleeping:
+        wait_until(lambda: (group / "cgroup.procs").read_text().split(), "it is in its group")
+        Cgroups(top, Limits(), controllers=()).close()
+        assert (group / "cgroup.procs").read_text().split() == [str(sleeping.pid)]
+        groups.remove(group)
+        assert sleeping.wait() < 0
+    groups.remove(groups.new("four"))
+
+
+def test_groups_of_a_worker_that_was_killed_are_removed_by_the_next(top: str) -> None:
+    with subprocess.Popen(("/bin/true",)) as gone:
+        pass
+    left = Path(top, f"leanfleet-repls-{gone.pid}-0")
+    (left / "one").mkdir(parents=True)
+    Cgroups(top, Limits(), controllers=()).close()
+    assert not left.exists()

@@ -65,6 +65,11 @@ def test_a_delegated_group_may_be_divided(tmp_path: Path, tree: Path) -> None:
     assert found(tmp_path, tree, "0::/service\n") == (str(inner), "")
 
 
+def test_a_group_that_this_worker_has_divided_before_may_be_divided_again(tmp_path: Path, tree: Path) -> None:
+    """It was moved out of the way by then."""
+    assert found(tmp_path, tree, "0::/leanfleet-worker\n") == (str(tree), "")
+
+
 def test_missing_controllers_are_named(tmp_path: Path, tree: Path) -> None:
     (tree / "cgroup.controllers").write_text("cpu pids\n")
     assert found(tmp_path, tree) == ("", "cgroup v2 has no memory controller here")
@@ -77,7 +82,7 @@ def test_version_1_alone_is_not_used(tmp_path: Path, tree: Path) -> None:
 
 def test_a_new_group_has_the_limits(tree: Path) -> None:
     groups = Cgroups(str(tree), LIMITS)
-    root = tree / f"leanfleet-{os.getpid()}"
+    (root,) = tree.glob("leanfleet-*")
     assert (tree / "cgroup.subtree_control").read_text() == "+memory +pids"
     assert (root / "cgroup.subtree_control").read_text() == "+memory +pids"
     group = groups.new("one")
