@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from producer.keys import batch_key
 from producer.operation import AnyOperation
 
 VERSION = 1
@@ -37,6 +38,12 @@ class BatchPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int
     place: int
     user: str = ""
+    token: str = ""
+
+    @property
+    def key(self) -> str:
+        """The hash on the broker that takes the answer."""
+        return batch_key(self.id, self.attempt, self.user, self.token)
 
 
 class CallHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

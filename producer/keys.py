@@ -28,6 +28,10 @@ PUBLISHED = "published"  # the field that says how many of the attempt's message
 BATCH_TTL_SECONDS = 30 * 24 * 3600
 
 
-def batch_key(batch_id: str, attempt: int, user: str = "") -> str:
-    """The hash in which the answers of one attempt of a batch arrive; `user` is who began the attempt."""
-    return f"leanfleet:batch:{user}:{batch_id}:{attempt}" if user else f"leanfleet:batch:{batch_id}:{attempt}"
+def batch_key(batch_id: str, attempt: int, user: str = "", token: str = "") -> str:
+    """The hash in which the answers of one attempt of a batch arrive; `user` is who began the attempt.
+
+    `token` is the attempt's. The same proofs have the same id everywhere, so without it two stores would share answers,
+    and whoever knows an id could have an answer of his own counted there.
+    """
+    return ":".join(("leanfleet:batch", *filter(None, (user, batch_id, str(attempt), token))))

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from producer.backoff import Outage
 from producer.envelope import CallHeader
-from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
+from producer.keys import OPEN, REPLY_TTL_SECONDS, reply_key
 from producer.tasklets import stop
 from tasks.background import lasting
 from tasks.redelivery.lease import Lease
@@ -85,8 +85,7 @@ class ReplySender:
         if call.batch is None:
             self._pending.append(_Pending(reply_key(call.reply_to), None, data, lease, stored))
         else:
-            key = batch_key(call.batch.id, call.batch.attempt, call.batch.user)
-            self._pending.append(_Pending(key, call.batch.place, data, lease, stored))
+            self._pending.append(_Pending(call.batch.key, call.batch.place, data, lease, stored))
         self._wake.set()
         return await stored
 

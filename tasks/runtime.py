@@ -22,7 +22,6 @@ from redis.exceptions import RedisError
 from producer.backoff import Outage
 from producer.connection import open_redis
 from producer.errors import ImportDiedError, PoolClosedError, ReplStartError
-from producer.keys import batch_key
 from producer.operation import AnyOperation
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply, failure
@@ -549,7 +548,7 @@ def _death(result: AnyResult) -> str | None:
 
 def _batch_key(delivery: Delivery) -> str | None:
     batch = None if delivery.call is None else delivery.call.batch
-    return None if batch is None else batch_key(batch.id, batch.attempt, batch.user)
+    return None if batch is None else batch.key
 
 
 def _deadline(delivery: Delivery) -> float:

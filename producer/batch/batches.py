@@ -35,7 +35,7 @@ from producer.batch.status import Status, summary
 from producer.batch.vigil import Vigil
 from producer.errors import BatchError, BrokerUnavailableError, InvalidInputError, SettingsError, StoreUnavailableError
 from producer.files import Text
-from producer.keys import producer_id
+from producer.keys import batch_key, producer_id
 from producer.lane import Lane, Priority, as_priority
 from producer.logs import Scope, within
 from producer.settings import Settings
@@ -217,13 +217,7 @@ class Batches:
         batch_id, archive = known.manifest.id, self._parts.archive
         attempts = await archive.attempts(batch_id)
         if not attempts:
-            first = Attempt(
-                number=1,
-                created_at=time.time(),
-                queue=self.settings.queue,
-                user=self.settings.user,
-                priority=priority,
-            )
+            first = self._attempt(1, priority=priority)
             with contextlib.suppress(BatchError):  # another process was faster: both go on with its attempt
                 await self._begin(batch_id, first)
             attempts = await archive.attempts(batch_id)
@@ -278,11 +272,8 @@ class Batches:
         last = snapshot.attempts[-1]
         if last.state is State.LOST:
             await known.collectors[last.attempt.number].close(Ending.LOST)
-        attempt = Attempt(
-            number=len(snapshot.attempts) + 1,
-            created_at=time.time(),
-            queue=self.settings.queue,
-            user=self.settings.user,
+        attempt = self._attempt(
+            len(snapshot.attempts) + 1,
             places=None if len(places) == known.manifest.total else places,
             timeout_seconds=timeout_seconds,
             memory_bytes=memory_bytes,
@@ -297,17 +288,25 @@ class Batches:
         """Raise BatchError when another process began this attempt."""
         mailbox = self._mailbox(batch_id, attempt)
         await mailbox.open()
-        await self._parts.archive.begin(batch_id, attempt)
-        # The same proofs are the same batch in every store: another one on this broker, or one that was emptied, may
-        # have had it in the queue before.
-        if (await mailbox.look()).published:
-            await mailbox.advance(0)
+        try:
+            await self._parts.archive.begin(batch_id, attempt)
+        except BatchError:
+            await mailbox.close()
+            raise
 
-    def _producer(self, batch_id: str) -> str:
-        return self.settings.producer or f"batch-{batch_id}"
+    def _attempt(self, number: int, **fields: Any) -> Attempt:
+        return Attempt(
+            number=number,
+            created_at=time.time(),
+            queue=self.settings.queue,
+            user=self.settings.user,
+            token=secrets.token_hex(16),
+            **fields,
+        )
 
     def _lane(self, batch_id: str, attempt: Attempt) -> Lane:
-        return Lane(attempt.queue, attempt.priority, producer_id(attempt.user, self._producer(batch_id)))
+        own = f"batch-{batch_id}" + (f"-{attempt.mark}" if attempt.mark else "")
+        return Lane(attempt.queue, attempt.priority, producer_id(attempt.user, self.settings.producer or own))
 
     async def _publish(
         self, known: _Known, attempt: Attempt, on_progress: OnProgress | None, answered: Container[int] = ()
@@ -572,7 +571,8 @@ class Batches:
     def _mailbox(self, batch_id: str, attempt: Attempt) -> "Mailbox":
         from producer.batch.mailbox import Mailbox  # noqa: PLC0415 - as in `_parts`
 
-        return Mailbox(self._parts.redis, self.settings.reply_url, batch_id, attempt.number, attempt.user)
+        key = batch_key(batch_id, attempt.number, attempt.user, attempt.token)
+        return Mailbox(self._parts.redis, self.settings.reply_url, key)
 
     def _collector(self, known: _Known, attempt: Attempt) -> Collector:
         if attempt.number not in known.collectors:

@@ -9,7 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from producer.connection import broker_errors
-from producer.keys import BATCH_TTL_SECONDS, OPEN, PUBLISHED, batch_key
+from producer.keys import BATCH_TTL_SECONDS, OPEN, PUBLISHED
 
 # Fields in one command: larger ones hold up everybody else's commands at a Redis.
 CHUNK = 1000
@@ -53,10 +53,11 @@ class Lock:
 class Mailbox:
     """All methods raise BrokerUnavailableError when the server cannot be reached."""
 
-    def __init__(self, redis: Redis, url: str, batch_id: str, attempt: int, user: str) -> None:
+    def __init__(self, redis: Redis, url: str, key: str) -> None:
+        """With the `key` of the hash, as `producer.keys.batch_key` gives it."""
         self._redis: Any = redis  # its stubs serve the blocking client as well, and so say nothing
         self._url = url
-        self._key = batch_key(batch_id, attempt, user)
+        self._key = key
 
     async def open(self) -> None:
         """Take answers from now on. Opening it again changes nothing."""

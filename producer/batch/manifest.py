@@ -63,12 +63,18 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: float
     queue: str
     user: str = ""  # the broker's who began it: its answers arrive under this name
+    token: str = ""  # random, and known to nobody but who reads the store and the workers; see `producer.keys`
     places: tuple[int, ...] | None = None
     timeout_seconds: float | None = None
     memory_bytes: int | None = None
     fresh: bool = False  # answers from memory do not count
     priority: Priority = "bulk"
     v: int = VERSION
+
+    @property
+    def mark(self) -> str:
+        """What names its messages beside the batch's id: as hard to guess as the token, which it does not tell."""
+        return hashlib.sha256(self.token.encode()).hexdigest()[:16] if self.token else ""
 
 
 class Ending(enum.StrEnum):

@@ -70,6 +70,7 @@ class Publication:
         self._answered = answered
         self._patience = patience
         self._sent_by = origin()
+        self._suffix = f".{attempt.mark}" if attempt.mark else ""
 
     async def run(self, on_progress: OnProgress | None = None) -> None:
         """Publish what is not published, unless another process does so; returns early when the attempt was closed.
@@ -125,9 +126,12 @@ class Publication:
                 return done
 
     def _message(self, place: int, proof: Proof, trace: Mapping[str, str]) -> TaskMessage:
-        batch = BatchPlace(id=self._manifest.id, attempt=self._attempt.number, place=place, user=self._attempt.user)
+        attempt = self._attempt
+        batch = BatchPlace(
+            id=self._manifest.id, attempt=attempt.number, place=place, user=attempt.user, token=attempt.token
+        )
         return task_message(
-            f"{batch.id}.{batch.attempt}.{place}",
+            f"{batch.id}.{batch.attempt}.{place}{self._suffix}",
             limited(proof.operation, self._attempt),
             CallHeader(batch=batch, enqueued_at=time.time()),
             sent_by=self._sent_by,

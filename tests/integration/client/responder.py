@@ -13,8 +13,9 @@ import msgspec
 import redis
 import redis.exceptions
 
+from producer.envelope import BatchPlace
 from producer.judgement import Verdict
-from producer.keys import OPEN, REPLY_TTL_SECONDS, batch_key, reply_key
+from producer.keys import OPEN, REPLY_TTL_SECONDS, reply_key
 from producer.operation import AnyOperation, ExportState, ImportState, RunCode, RunTactics, VerifyProof
 from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
@@ -118,7 +119,7 @@ class Responder:
 
     def reply(self, delivery: Delivery, result: AnyResult) -> None:
         if (batch := delivery.header.get("batch")) is not None:
-            answers = batch_key(batch["id"], batch["attempt"])
+            answers = msgspec.convert(batch, BatchPlace).key
             if self._redis.hexists(answers, OPEN):
                 data = encode_reply(Reply(call_id=delivery.call_id, result=result))
                 self._redis.hsetnx(answers, str(batch["place"]), data)

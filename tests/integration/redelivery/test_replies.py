@@ -1,14 +1,16 @@
 """Storing a reply and ending its delivery's lease, in one step where both are on one server."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import redis
 
 from producer.connection import open_redis
 from producer.envelope import BatchPlace, CallHeader
-from producer.keys import OPEN, batch_key, reply_key
+from producer.keys import OPEN, reply_key
 from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tasks.redelivery.lease import Lease
@@ -64,7 +66,7 @@ async def test_a_full_server_takes_a_reply_in_its_messages_place_and_no_other(
     sender: ReplySender, broker: redis.Redis, keys: QueueKeys
 ) -> None:
     place = BatchPlace(id=keys.queue, attempt=1, place=7)
-    answers = batch_key(place.id, place.attempt)
+    answers = place.key
     broker.hset(answers, OPEN, "1")
     leases = [leased(broker, keys, tag) for tag in ("one", "two")]
     broker.config_resetstat()
@@ -115,7 +117,7 @@ async def test_a_batchs_first_answer_counts_and_every_lease_ends(
 ) -> None:
     place = BatchPlace(id=keys.queue, attempt=1, place=7)
     header = CallHeader(enqueued_at=0.0, batch=place)
-    answers = batch_key(place.id, place.attempt)
+    answers = place.key
     broker.hset(answers, OPEN, "1")
     assert await sender.send(header, b"first", leased(broker, keys, "one"))
     assert await sender.send(header, b"second", leased(broker, keys, "two"))
@@ -123,4 +125,19 @@ async def test_a_batchs_first_answer_counts_and_every_lease_ends(
     broker.delete(answers)
     assert await sender.send(header, b"late", leased(broker, keys, "three"))
     assert not broker.exists(answers)
+    assert held(broker, keys) == set()
+
+
+async def test_an_answer_to_a_batch_counts_only_from_who_knows_its_token(
+    sender: ReplySender, broker: redis.Redis, keys: QueueKeys
+) -> None:
+    token = secrets.token_hex(16)
+    place = BatchPlace(id=keys.queue, attempt=1, place=7, token=token)
+    broker.hset(place.key, OPEN, "1")
+    for number, guess in enumerate(("", "guessed", f"{token}:", token[:-1])):
+        forged = CallHeader(enqueued_at=0.0, batch=msgspec.structs.replace(place, token=guess))
+        await sender.send(forged, b"forged", leased(broker, keys, str(number)))
+    assert broker.hgetall(place.key) == {OPEN.encode(): b"1"}
+    await sender.send(CallHeader(enqueued_at=0.0, batch=place), b"true", leased(broker, keys, "last"))
+    assert broker.hget(place.key, "7") == b"true"
     assert held(broker, keys) == set()

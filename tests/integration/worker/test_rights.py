@@ -261,7 +261,8 @@ async def refused(fenced: Fenced, user: str, command: str) -> None:
 async def test_another_users_batch_is_refused_and_left_as_it_is(fenced: Fenced) -> None:
     async with leanfleet.connect(settings=fenced.settings("alice")) as alice:
         batch_id = (await alice.batches.submit([{"id": "p", "code": f"{LEMMA} -- shared"}])).id
-        await until(lambda: fenced.admin.hexists(batch_key(batch_id, 1, "alice"), "0"), "it is answered")
+        (key,) = fenced.admin.keys(f"{batch_key(batch_id, 1, 'alice')}:*")
+        await until(lambda: fenced.admin.hexists(key, "0"), "it is answered")
         async with leanfleet.connect(settings=fenced.settings("bob")) as bob:
             with pytest.raises(BrokerUnavailableError, match=r"(?i)no permission"):
                 await bob.batches.status(batch_id)

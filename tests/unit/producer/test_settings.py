@@ -104,6 +104,7 @@ def test_a_users_keys_begin_with_its_name() -> None:
     assert reply_key(producer_id("alice", "x")) == "leanfleet:reply:alice:x"
     assert batch_key("b", 1, "alice") == "leanfleet:batch:alice:b:1"
     assert batch_key("b", 1) == "leanfleet:batch:b:1"
+    assert batch_key("b", 1, "alice", "t") == "leanfleet:batch:alice:b:1:t"
 
 
 def test_a_folder_that_cannot_be_looked_into_is_an_error_in_words(tmp_path: Path) -> None:
