@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers.images import rights
 from workers.images.errors import ImagesUnavailableError
-from workers.images.rights import Rights
+from workers.privileges import Privileges
 
 OLDEST = (4, 1, 1)
 _ADVICE = "install CRIU 4.1.1 or newer (Debian 13: apt-get install criu)"
@@ -50,12 +51,12 @@ class Criu:
     def restore_here(self, folder: Path, pipes: Iterable[str], log: Path) -> tuple[str, ...]:
         """The command that restores `folder` in namespaces that are new already; see `restore`.
 
-        CRIU writes its statistics to the work folder when the copy runs already: they must not land in a folder of the
-        copy's own. Where images are read-only it goes without.
+        CRIU writes statistics to its work folder when the copy has long answered: in the copy's own folder, or in an
+        image's that is being deleted, they would stay. /proc takes no files, and CRIU goes without.
         """
         inherited = [word for place, pipe in enumerate(pipes) for word in ("--inherit-fd", f"fd[{place}]:{pipe}")]
         return (
-            *(self.program, "restore", "--images-dir", str(folder), *inherited, "--work-dir", str(folder)),
+            *(self.program, "restore", "--images-dir", str(folder), *inherited, "--work-dir", "/proc"),
             *("--manage-cgroups=ignore", "-v1", "--log-file", str(log)),
         )
 
@@ -86,8 +87,8 @@ def find_criu(search: str | None = None) -> Criu:
         raise ImagesUnavailableError(f"there is no criu on the PATH: {_ADVICE}")
     if os.geteuid() != 0:
         raise ImagesUnavailableError("the worker is not root, and CRIU needs it to be")
-    rights = Rights.of_this_process()
-    if missing := rights.missing:
+    worker = Privileges.of_this_process()
+    if missing := rights.missing(worker):
         raise ImagesUnavailableError(missing)
     names = ("unshare", "nsenter", "setpriv")
     helpers = {name: shutil.which(name, path=search) or shutil.which(name) or "" for name in names}
@@ -109,8 +110,8 @@ def find_criu(search: str | None = None) -> Criu:
         version=match[1],
         unshare=helpers["unshare"],
         nsenter=helpers["nsenter"],
-        setpriv="" if rights.reads_limits else helpers["setpriv"],
-        users_flaw=rights.users_flaw(knows_kernel=_KNOWN.exists()),
+        setpriv="" if rights.reads_limits(worker) else helpers["setpriv"],
+        users_flaw=rights.users_flaw(worker, knows_kernel=_KNOWN.exists()),
     )
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from workers.isolation import landlock, seccomp
 from workers.isolation.cgroup import find_cgroup
+from workers.privileges import Privileges
 
 # Users for REPLs alone, far above those of people, packages and systemd's dynamic users.
 FIRST_USER = 1 << 30
 USERS = 1 << 29
 
 _TRIAL_SECONDS = 10.0
-_CAP_SETGID, _CAP_SETUID, _CAP_KILL, _CAP_CHOWN = 6, 7, 5, 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,28 +90,11 @@ def _find_bubblewrap() -> tuple[str, str]:
 def _user_flaw() -> str:
     if os.geteuid() != 0:
         return "the worker is not root"
-    held = _effective_capabilities()
-    if missing := [
-        name
-        for name, number in (
-            ("SETUID", _CAP_SETUID),
-            ("SETGID", _CAP_SETGID),
-            ("KILL", _CAP_KILL),
-            ("CHOWN", _CAP_CHOWN),
-        )
-        if not held >> number & 1
-    ]:
-        return f"the worker lacks CAP_{missing[0]}"
+    if lacking := Privileges.of_this_process().lacking("SETUID", "SETGID", "KILL", "CHOWN"):
+        return f"the worker lacks {lacking[0]}"
     # In a container with a user namespace only some users exist.
     for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
         first, _, count = map(int, line.split())
         if first <= FIRST_USER and first + count >= FIRST_USER + USERS:
             return ""
     return "this container has too few user ids"
-
-
-def _effective_capabilities() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("CapEff:"):
-            return int(line.split()[1], 16)
-    return 0

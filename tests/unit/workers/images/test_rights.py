@@ -2,7 +2,8 @@
 
 import pytest
 
-from workers.images.rights import Rights
+from workers.images import rights
+from workers.privileges import Privileges
 
 ROOT = 0x1FFFFFFFFFF
 SYS_TIME, SYS_RESOURCE = 1 << 25, 1 << 24
@@ -24,7 +25,7 @@ def status(capabilities: int = ROOT, *, seccomp: int = 0, no_new_privileges: int
     ],
 )
 def test_what_is_missing_is_named(text: str, words: str) -> None:
-    missing = Rights.from_status(text).missing
+    missing = rights.missing(Privileges.from_status(text))
     assert words in missing
     assert bool(words) == bool(missing)
 
@@ -40,6 +41,6 @@ def test_what_is_missing_is_named(text: str, words: str) -> None:
     ],
 )
 def test_users_of_their_own_need_a_right_or_a_way_around_it(text: str, knows_kernel: bool, words: str) -> None:
-    flaw = Rights.from_status(text).users_flaw(knows_kernel=knows_kernel)
+    flaw = rights.users_flaw(Privileges.from_status(text), knows_kernel=knows_kernel)
     assert words in flaw
     assert bool(words) == bool(flaw)
