@@ -1,5 +1,6 @@
 """Servers for the tests: real ones, started once a session and shared."""
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -15,6 +16,12 @@ hypothesis.settings.register_profile(
     "leanfleet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=200
 )
 hypothesis.settings.load_profile("leanfleet")
+
+
+def pytest_configure() -> None:
+    # A shell has its background jobs ignore Ctrl-C, and all that tests start, and interrupt, would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -69,8 +69,11 @@ def fencing(request: pytest.FixtureRequest, project: LeanProject, criu: Criu) ->
 
 
 @pytest.fixture
-async def pool(criu: Criu, project: LeanProject, fencing: Fencing) -> AsyncIterator[AsyncLeanREPLPool]:
+async def pool(
+    criu: Criu, project: LeanProject, fencing: Fencing, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[AsyncLeanREPLPool]:
     """Its REPLs are all thawed."""
+    monkeypatch.setattr("workers.images.stock.prefers_image", lambda *_: True)  # whatever was measured
     with contextlib.closing(ImageStock(criu, project="p", fencing=fencing, freezes=False)) as stock:
         settings = PoolSettings(size=2, spares=0)
         async with AsyncLeanREPLPool(project, settings, isolation=fencing.behind, images=stock) as pool:
