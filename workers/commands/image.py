@@ -228,7 +228,7 @@ def gc(
 ) -> None:
     """Delete chunks that no image has, which broken pushes leave.
 
-    Run it while nobody pushes: chunks that an earlier push has left are used again by the next one.
+    Pushes may run meanwhile if AGE is some hours: they write anew what they find and what is older than one.
     """
     asyncio.run(_gc(dt.datetime.now(dt.UTC) - parse_age(older_than), dry_run=dry_run, images=images, in_store=store))
 

@@ -10,11 +10,13 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from producer.errors import BlobCorruptError, BlobMissingError, InvalidInputError
-from producer.store import AsyncStore
+from producer.store import AsyncStore, ObjectInfo
+from producer.tasklets import together
 from workers.images.errors import ImageError, ImageRefusedError
 from workers.images.image import Image, stamps, written_files
 from workers.images.machine import Machine
@@ -28,6 +30,8 @@ CHUNK_BYTES = 4 * 1024**2
 _AT_ONCE = 4  # chunks in memory
 # For so many of them. REPLs wait for the image meanwhile: a store that hangs costs a worker no more than this.
 STALL_SECONDS = 10.0
+# A chunk that is found in a store may belong to no image yet, and `sweep` goes by age: an older one is written again.
+FRESH_SECONDS = 3600.0
 
 
 def folder_of(project: str, header: str) -> str:
@@ -78,12 +82,15 @@ class Archive:
         chunks: list[Chunk] = []
         with path.open("rb") as file:
             while batch := [data for _ in range(_AT_ONCE) if (data := await asyncio.to_thread(file.read, CHUNK_BYTES))]:
-                chunks += await asyncio.gather(*map(self._add_chunk, batch))
+                chunks += await together([partial(self._add_chunk, data) for data in batch], at_once=_AT_ONCE)
         return Part(name=path.name, chunks=tuple(chunks))
 
     async def _add_chunk(self, data: bytes) -> Chunk:
         packed, encoding = await asyncio.to_thread(pack, data)
-        sha256 = await self._store.put(packed, folder=CHUNKS)
+        sha256 = hashlib.sha256(packed).hexdigest()
+        there = await self._store.info(_name_of_chunk(sha256))
+        if not _is_good(there, len(packed)):
+            await self._store.put(packed, folder=CHUNKS, replace=there is not None)
         return Chunk(sha256=sha256, size_bytes=len(packed), unpacked_bytes=len(data), encoding=encoding)
 
     async def names(self, prefix: str = f"{IMAGES}/") -> AsyncIterator[str]:
@@ -151,7 +158,7 @@ class Archive:
         await asyncio.to_thread(manifest.require_fit, here)
         folder = None
         try:
-            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="image-", dir=parent))
+            folder = Path(tempfile.mkdtemp(prefix="image-", dir=parent))  # in no thread: who is cancelled knows of it
             for part in manifest.parts:
                 await self._write_part(part, folder / part.name)
             mapped = await asyncio.to_thread(lambda: stamps(Path(file.path) for file in manifest.files))
@@ -169,7 +176,8 @@ class Archive:
             for start in range(0, len(part.chunks), _AT_ONCE):
                 try:
                     async with asyncio.timeout(STALL_SECONDS):
-                        batch = await asyncio.gather(*map(self._chunk, part.chunks[start : start + _AT_ONCE]))
+                        works = [partial(self._chunk, chunk) for chunk in part.chunks[start : start + _AT_ONCE]]
+                        batch = await together(works, at_once=_AT_ONCE)
                 except TimeoutError as error:
                     raise ImageError(f"the store gave no further part of it for {STALL_SECONDS:g} s") from error
                 for data in batch:
@@ -202,13 +210,12 @@ class Archive:
         """
         manifest.require_signature(self._signer)
         wanted = list({chunk.sha256: chunk for part in manifest.parts for chunk in part.chunks}.values())
-        for start in range(0, len(wanted), _AT_ONCE):
-            await asyncio.gather(*(self._copy_chunk(chunk, to) for chunk in wanted[start : start + _AT_ONCE]))
+        await together([partial(self._copy_chunk, chunk, to) for chunk in wanted], at_once=_AT_ONCE)
         await to._store.put_named(name_of(manifest), manifest.to_json())  # noqa: SLF001 - one of us
 
     async def _copy_chunk(self, chunk: Chunk, to: "Archive") -> None:
         there = await to._store.info(_name_of_chunk(chunk.sha256))  # noqa: SLF001 - one of us
-        if there is not None and there.size_bytes == chunk.size_bytes:
+        if _is_good(there, chunk.size_bytes):
             return
         try:
             data = await self._store.get(chunk.sha256, folder=CHUNKS)
@@ -232,18 +239,26 @@ class Archive:
     async def sweep(self, before: dt.datetime, *, images: bool = False, dry_run: bool = False) -> Swept:
         """Delete chunks of no image that were written before a moment: a push that is broken off leaves some.
 
-        With `images`, images that were written before it as well. Raises as `remove` does.
+        With `images`, images that were written before it as well. Raises as `remove` does. Pushes that run meanwhile
+        lose nothing if `before` is as long ago as the longest of them takes, and `FRESH_SECONDS` more.
         """
         # Chunks first: a push that ends meanwhile is among the images then.
-        old = {info.name: info.size_bytes async for info in self._store.list(f"{CHUNKS}/") if info.modified_at < before}
+        old = await self._chunks_before(before)
         listed = self._store.list(f"{IMAGES}/") if images else None
         doomed = [info.name async for info in listed if info.modified_at < before] if listed else []
         kept, _ = await self._chunks(doomed)
         loose = old.keys() - kept
+        if loose and not dry_run:
+            loose &= (await self._chunks_before(before)).keys()  # without those that a push has renewed meanwhile
         if not dry_run:
             await self._store.delete(doomed)
             await self._store.delete(loose)
         return Swept(images=len(doomed), chunks=len(loose), size_bytes=sum(old[name] for name in loose))
+
+    async def _chunks_before(self, moment: dt.datetime) -> dict[str, int]:
+        """The chunks that were written before it, and their sizes."""
+        listed = self._store.list(f"{CHUNKS}/")
+        return {info.name: info.size_bytes async for info in listed if info.modified_at < moment}
 
     async def _chunks(self, doomed: Collection[str]) -> tuple[set[str], set[str]]:
         """The names of the chunks that images use, and of those that `doomed` ones do."""
@@ -259,6 +274,13 @@ class Archive:
                     "if no newer leanfleet wrote it, delete it as well"
                 )
         return kept, lost
+
+
+def _is_good(there: ObjectInfo | None, size_bytes: int) -> bool:
+    """Whether what was found of a chunk is all of it, by its size, and too young for `sweep`."""
+    if there is None or there.size_bytes != size_bytes:
+        return False
+    return dt.datetime.now(dt.UTC) - there.modified_at < dt.timedelta(seconds=FRESH_SECONDS)
 
 
 def _name_of_chunk(sha256: str) -> str:

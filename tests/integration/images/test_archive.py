@@ -268,6 +268,55 @@ async def test_nothing_that_an_unreadable_image_may_use_is_deleted(
     assert await archive.remove([name_of(first), name_of(second)]) == len(first.chunks)
 
 
+def make_old(store: AsyncStore) -> dt.datetime:
+    """All chunks were written a day ago; a moment after that."""
+    now = dt.datetime.now(dt.UTC)
+    for path in files(Path(store.url.removeprefix("file://"), CHUNKS)):
+        os.utime(path, times=((now - dt.timedelta(days=1)).timestamp(),) * 2)
+    return now - dt.timedelta(hours=3)
+
+
+@pytest.mark.parametrize("how", ["add", "copy"])
+async def test_what_a_push_finds_from_long_ago_is_not_swept_before_the_push_ends(
+    archive: Archive, image: Image, freezer: Freezer, how: str
+) -> None:
+    manifest = await archive.add(image)
+    folder = freezer.folder / "remote"
+    folder.mkdir()
+    async with open_store(Settings(store_url=folder.as_uri())) as other:
+        remote = Archive(other, SIGNER)
+        await remote.add(image)
+        await other.delete([name_of(manifest)])  # as a push leaves it that was broken off
+        before = make_old(other)
+        write = other.put_named
+
+        async def sweep_first(name: str, data: bytes, *, only_new: bool = False) -> bool:
+            assert (await remote.sweep(before)).chunks == 0
+            return await write(name, data, only_new=only_new)
+
+        other.put_named = sweep_first  # type: ignore[method-assign]
+        await (remote.add(image) if how == "add" else archive.copy(manifest, remote))
+        assert await remote.verify(manifest) == ""
+
+
+async def test_a_chunk_that_is_renewed_during_a_sweep_stays(
+    archive: Archive, store: AsyncStore, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = await archive.add(image)
+    await store.delete([name_of(manifest)])
+    before = make_old(store)
+    look = archive._chunks
+
+    async def renew_meanwhile(doomed: list[str]) -> tuple[set[str], set[str]]:
+        found = await look(doomed)
+        await archive.add(image)
+        return found
+
+    monkeypatch.setattr(archive, "_chunks", renew_meanwhile)
+    assert (await archive.sweep(before)).chunks == 0
+    assert await archive.verify(manifest) == ""
+
+
 async def test_an_image_is_copied_to_another_store(archive: Archive, image: Image, freezer: Freezer) -> None:
     folder = freezer.folder / "remote"
     folder.mkdir()
