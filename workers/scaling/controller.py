@@ -126,6 +126,7 @@ class Controller:
         Raises:
             BrokerUnavailableError, ProviderError: nothing could be seen.
         """
+        has_led = self._leadership.is_certain
         with broker_errors(self._redis_url):
             leads = await self._leadership.hold()
         self._metrics.leads(leads)
@@ -134,12 +135,13 @@ class Controller:
             await self._provider.stand_by()
             self._say("standby", "another controller leads; waiting for its lease to end")
             return None
-        memory = await self._recall()
+        memory = await self._recall(has_led=has_led)
         now = self._clock()
         sight = await self._observer.look()
         instances = await self._provider.instances()
-        for offer in () if self._dry_run else await self._provider.refused():
-            self._refused(memory, now, offer, "its launches failed")
+        if not self._dry_run and self._leadership.is_certain:
+            for offer, why in (await self._provider.refused()).items():
+                self._refused(memory, now, offer, why)
         view = self._fleet.look(
             now,
             instances=instances,
@@ -191,14 +193,14 @@ class Controller:
             for machine in view.machines
             if machine.state in (MachineState.BOOTING, MachineState.WARM) and machine.id not in decision.drain
         ]
-        for machine_id in decision.drain:
+        for machine_id in (*self._disobeyed(view), *decision.drain):
             if not self._leadership.is_certain:
                 return
             # A successor that does not know of it is told by the worker's next report.
             self._fleet.known[machine_id].draining = True
             with broker_errors(self._redis_url):
                 await order_drain(self._redis, machine_id)
-            self._metrics.drained()
+        self._metrics.drained(len(decision.drain))
         if decision.terminate and self._leadership.is_certain:
             await self._terminate(decision)
         for offer, count in decision.launch.items():
@@ -216,14 +218,20 @@ class Controller:
         except ProviderError as error:
             logger.warning("cannot protect machines from scale-in: %s", error)
 
+    def _disobeyed(self, view: View) -> list[str]:
+        """Machines whose workers know nothing of our order: it was lost, with the broker's data or on its way there."""
+        known = self._fleet.known
+        return [each.id for each in view.machines if known[each.id].draining and not known[each.id].leaving]
+
     async def _terminate(self, decision: Decision) -> None:
+        for machine_id in decision.terminate:
+            # Before it is asked: of a request that fails, a part may have been done.
+            self._fleet.known[machine_id].terminated = True
         try:
             await self._provider.terminate(decision.terminate)
         except ProviderError as error:
             logger.warning("cannot end %s, trying again: %s", ", ".join(decision.terminate), error)
             return
-        for machine_id in decision.terminate:
-            self._fleet.known[machine_id].terminated = True
         self._metrics.terminated(len(decision.terminate))
 
     def _refused(self, memory: Memory, now: float, offer: str, why: str) -> None:
@@ -231,11 +239,16 @@ class Controller:
         self._metrics.refused(offer)
         logger.warning("offer %s refused (%s): not asked for %.0f s", offer, why, memory.blocked_seconds(offer, now))
 
-    async def _recall(self) -> Memory:
-        """What this controller or the one before knew; nothing when it is too old, or of another version."""
-        if self._memory is None:
+    async def _recall(self, *, has_led: bool) -> Memory:
+        """What this controller or the one before knew; nothing when it is too old, or of another version.
+
+        Where our lease has ended in between (not `has_led`), somebody else may have led, and knows better.
+        """
+        if self._memory is None or not has_led:
             with broker_errors(self._redis_url):
                 stored = await self._redis.get(memory_key(self._own))
+            if self._memory is not None and stored is None:
+                return self._memory  # the broker has lost its data, and we have not
             try:
                 found = msgspec.json.decode(stored, type=_Remembered) if stored else None
             except UNREADABLE as error:

@@ -99,7 +99,8 @@ class Fleet(msgspec.Struct, kw_only=True):
             if known is None:
                 # It was asked for at the end of the last look, at the earliest.
                 since = now if self.looked_at is None else min(self.looked_at, now)
-                known = Known(offer=instance.offer, since=since, is_new=self.looked_at is not None)
+                is_new = self.looked_at is not None and instance.boot_is_seen
+                known = Known(offer=instance.offer, since=since, is_new=is_new)
                 self.known[instance.id] = known
             said = by_machine.get(instance.id, [])
             known.silent_seconds += heard
@@ -143,15 +144,16 @@ class Fleet(msgspec.Struct, kw_only=True):
         known.silent_seconds = 0.0
         known.slots = sum(report.slots for report in said)
         known.in_flight = sum(report.in_flight for report in said)
-        known.leaving = any(report.state in (WorkerState.DRAINING, WorkerState.DRAINED) for report in said)
+        # A group may make a machine anew under the name of one that was preempted: what is said now counts.
+        was_preempted, known.preempted = known.preempted, any(report.preempted for report in said)
+        known.leaving = known.preempted or any(
+            report.state in (WorkerState.DRAINING, WorkerState.DRAINED) for report in said
+        )
         if known.warm_at is None and any(report.state is WorkerState.WARM for report in said):
             known.warm_at = now
             if known.is_new:
                 boots.append(now - known.since)
-        if any(report.preempted for report in said) and not known.preempted:
-            known.preempted = True
-            return 1
-        return 0
+        return int(known.preempted and not was_preempted)
 
     def _is_dark(self, now: float, reports: Sequence[WorkerReport]) -> bool:
         """Whether all of several machines are silent; believed to be the broker's fault until they would be lost."""
@@ -188,7 +190,7 @@ def _state(known: Known, said: Sequence[WorkerReport], boot_seconds: float) -> M
     states = {report.state for report in said}
     if states == {WorkerState.DRAINED} and known.in_flight == 0:
         return MachineState.DRAINED
-    if known.draining or known.preempted or known.leaving or known.silent_seconds >= SILENT_SECONDS:
+    if known.draining or known.leaving or known.silent_seconds >= SILENT_SECONDS:
         return MachineState.DRAINING
     return MachineState.BOOTING if known.warm_at is None else MachineState.WARM
 

@@ -79,8 +79,8 @@ class Metrics:
     def refused(self, offer: str) -> None:
         self._refused.labels(offer).inc()
 
-    def drained(self) -> None:
-        self._drained.inc()
+    def drained(self, machines: int) -> None:
+        self._drained.inc(machines)
 
     def terminated(self, machines: int) -> None:
         self._terminated.inc(machines)

@@ -15,6 +15,7 @@ from workers.scaling.policy import PolicySettings
 # Beyond these a scenario is a mistake, and would be simulated for days. Infinity and NaN are beyond them, too.
 LONGEST_SECONDS = 366 * 86_400.0
 MOST_OPERATIONS = 100_000_000
+MOST_KINDS = 256  # a kind is a byte
 _LARGEST = 1e9
 
 Amount = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
@@ -207,6 +208,8 @@ class Scenario(_Part, frozen=True, kw_only=True):
         ):
             if not values:
                 raise ValueError(f"{what} must not be empty")
+        if len(self.operations) > MOST_KINDS:
+            raise ValueError(f"more than {MOST_KINDS} kinds of operations")
         names = [offer.name for offer in self.offers]
         if len(set(names)) < len(names):
             raise ValueError("offers must have different names")

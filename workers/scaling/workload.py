@@ -1,11 +1,10 @@
 """The operations of a scenario, drawn once, so that every rule is tried on the very same ones."""
 
-import heapq
 import math
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from random import Random
 from typing import assert_never
 
@@ -49,7 +48,8 @@ def draw_workload(scenario: Scenario, *, seed: int | None = None) -> Workload:
         _times(each, Random(f"{seed}/arrivals/{index}"))  # noqa: S311 - a simulation
         for index, each in enumerate(scenario.arrivals)
     ]
-    arrived = array("d", heapq.merge(*streams))
+    # Not each stream is in order by itself: steps may overlap.
+    arrived = array("d", sorted(chain.from_iterable(streams)))
     kinds = tuple(scenario.operations)
     weights = list(accumulate(scenario.operations[kind].share for kind in kinds))
     which = Random(f"{seed}/kinds")  # noqa: S311 - a simulation

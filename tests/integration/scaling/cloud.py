@@ -1,7 +1,7 @@
 """A cloud in memory, and workers on its machines that exist only in their reports."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 
@@ -21,7 +21,7 @@ class Cloud:
         self.launched: list[tuple[str, int]] = []
         self.terminated: list[str] = []
         self.protected: list[str] = []
-        self.late_refusals: list[str] = []
+        self.late_refusals: dict[str, str] = {}
         self.stood_by = 0
         self._numbers = itertools.count(1)
 
@@ -37,9 +37,9 @@ class Cloud:
         for _ in range(count):
             self.machines[f"m{next(self._numbers)}"] = offer
 
-    async def refused(self) -> Sequence[str]:
+    async def refused(self) -> Mapping[str, str]:
         self._may_fail()
-        refused, self.late_refusals = self.late_refusals, []
+        refused, self.late_refusals = self.late_refusals, {}
         return refused
 
     async def protect(self, ids: Sequence[str]) -> None:
@@ -78,6 +78,7 @@ class Workers:
         in_flight: int = 0,
         usage: dict[str, Usage] | None = None,
         started_at: float = 0.0,
+        preempted: bool = False,
     ) -> None:
         for machine in machines:
             report = WorkerReport(
@@ -89,6 +90,7 @@ class Workers:
                 in_flight=in_flight,
                 started_at=started_at,
                 usage=usage or {},
+                preempted=preempted,
             )
             await publish(self.redis, self._queue, report)
 

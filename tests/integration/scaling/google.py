@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+MOST_DELETED = 1000
 PROJECT, REGION = "proofs", "europe-west4"
 _PATH = re.compile(
     r"/compute/v1/projects/(?P<project>[^/]+)/regions/(?P<region>[^/]+)/instanceGroupManagers/(?P<group>[^/]+)"
@@ -72,10 +73,10 @@ class Google:
         return answer
 
     def _resize(self, group: Group, size: int) -> tuple[int, dict[str, Any]]:
-        if size < len(group.instances):
+        if size < group.size:
             # The real one would choose whom to delete; nobody here may leave that to it.
             return 400, _error(400, "a resize that would delete instances")
-        for _ in range(size - len(group.instances)):
+        for _ in range(size - group.size):
             name = f"{group.name}-{next(self._numbers):04x}"
             instance: dict[str, Any] = {
                 "instance": f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/zones/{REGION}-a/instances/{name}",
@@ -96,6 +97,8 @@ class Google:
             return 400, _error(400, f"{unknown[0]} is not a member of {group.name}")
         for url in body["instances"]:
             urls[url]["currentAction"] = "DELETING"
+        if len(body["instances"]) > MOST_DELETED:
+            return 400, _error(400, "too many instances at once")
         group.size -= len(body["instances"])
         return 200, {"kind": "compute#operation", "status": "DONE"}
 

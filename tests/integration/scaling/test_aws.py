@@ -62,9 +62,12 @@ async def test_what_is_launched_is_listed_under_its_offer(provider: AwsProvider)
     assert len({each.id for each in await provider.instances()}) == 4
 
 
-async def test_a_groups_max_size_is_the_quota_if_it_is_smaller(provider: AwsProvider) -> None:
+async def test_a_groups_max_size_is_the_quota_while_it_is_smaller(amazon: Amazon, provider: AwsProvider) -> None:
     await provider.instances()
     assert {offer.name: offer.quota for offer in provider.offers} == {"a": 5, "b": 3}
+    amazon.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="group-a", MaxSize=50)
+    await provider.instances()
+    assert {offer.name: offer.quota for offer in provider.offers} == {"a": 50, "b": 3}
 
 
 async def test_never_more_is_desired_than_max_size(amazon: Amazon, provider: AwsProvider) -> None:
@@ -118,9 +121,11 @@ async def test_a_group_without_capacity_is_named_and_not_asked_any_more(amazon: 
     amazon.dry.add("group-a")
     await provider.launch("a", 3)
     assert amazon.group("group-a")["DesiredCapacity"] == 4
-    assert await provider.refused() == ["a"]
+    refused = await provider.refused()
+    assert set(refused) == {"a"}
+    assert "UnfulfillableCapacity" in refused["a"]
     assert amazon.group("group-a")["DesiredCapacity"] == 1
-    assert await provider.refused() == []
+    assert await provider.refused() == {}
 
 
 async def test_a_wish_that_is_never_answered_is_taken_for_a_refusal(
@@ -128,10 +133,19 @@ async def test_a_wish_that_is_never_answered_is_taken_for_a_refusal(
 ) -> None:
     amazon.silent.add("group-b")
     await provider.launch("b", 2)
-    assert await provider.refused() == []
+    assert await provider.refused() == {}
     clock.ahead = UNANSWERED + timedelta(seconds=1)
-    assert await provider.refused() == ["b"]
+    assert await provider.refused() == {"b": "nothing came within 180 s"}
     assert amazon.group("group-b")["DesiredCapacity"] == 0
+
+
+async def test_a_predecessors_wish_is_given_up_as_ones_own_is(amazon: Amazon, provider: AwsProvider) -> None:
+    amazon.client("autoscaling").set_desired_capacity(AutoScalingGroupName="group-b", DesiredCapacity=1)
+    amazon.dry.add("group-b")
+    amazon.client("autoscaling").set_desired_capacity(AutoScalingGroupName="group-b", DesiredCapacity=3)
+    await provider.launch("b", 2)  # is what is desired already
+    assert set(await provider.refused()) == {"b"}
+    assert amazon.group("group-b")["DesiredCapacity"] == 1
 
 
 async def test_failures_from_before_the_wish_do_not_count(amazon: Amazon, provider: AwsProvider, clock: Clock) -> None:
@@ -139,7 +153,7 @@ async def test_failures_from_before_the_wish_do_not_count(amazon: Amazon, provid
     clock.ahead = timedelta(minutes=2)
     await provider.launch("a", 1)
     amazon.dry.add("group-a")  # its failed activity is of now, two minutes before
-    assert await provider.refused() == []
+    assert await provider.refused() == {}
 
 
 async def test_a_short_rate_limit_is_waited_out(amazon: Amazon, provider: AwsProvider) -> None:
@@ -178,6 +192,13 @@ def test_without_a_region_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with pytest.raises(SettingsError, match="region"):
         AwsProvider(AwsSettings(), [])
+
+
+def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(SettingsError, match="nobodys"):
+        AwsProvider(AwsSettings(region=REGION), [])
 
 
 def test_two_offers_cannot_be_one_group() -> None:

@@ -134,6 +134,22 @@ async def test_an_idle_machine_is_drained_and_ended_only_after_it_said_that_it_h
     assert cloud.terminated == ["m2", "m1"]
 
 
+async def test_an_order_to_drain_that_was_lost_is_given_again(
+    controller: Controller, cloud: Cloud, workers: Workers, clock: Clock, redis: Redis
+) -> None:
+    await cloud.launch("cheap", 1)
+    await workers.say("m1")
+    await settle(controller, clock)
+    await redis.delete(drain_key("m1"))  # with the broker's data, before the worker has asked
+    await workers.say("m1")
+    await controller.step()
+    assert await workers.are_ordered_to_drain("m1")
+    await redis.delete(drain_key("m1"))
+    await workers.say("m1", state=WorkerState.DRAINING, in_flight=1)
+    await controller.step()
+    assert not await workers.are_ordered_to_drain("m1")  # it knows
+
+
 async def test_when_one_offer_has_nothing_the_next_one_is_asked(
     controller: Controller, cloud: Cloud, settings: Settings, clock: Clock
 ) -> None:
@@ -152,13 +168,14 @@ async def test_when_one_offer_has_nothing_the_next_one_is_asked(
 
 
 async def test_an_offer_that_fails_later_is_left_for_the_next_one(
-    controller: Controller, cloud: Cloud, settings: Settings
+    controller: Controller, cloud: Cloud, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     await enqueue(settings, *[CODE] * 100, at=time.time())
-    cloud.late_refusals.append("cheap")
+    cloud.late_refusals["cheap"] = "InsufficientInstanceCapacity"
     step = await controller.step()
     assert step is not None
     assert set(step.decision.launch) == {"dear"}
+    assert "offer cheap refused (InsufficientInstanceCapacity)" in caplog.text
 
 
 async def test_errors_of_the_provider_stop_nothing(
@@ -222,6 +239,45 @@ async def test_only_one_of_two_leads_and_the_other_takes_over_with_what_was_know
     )
     assert after.snapshot.boot_seconds == before.snapshot.boot_seconds != 120
     assert await first.step() is None
+
+
+async def test_who_leads_again_after_its_lease_had_ended_knows_what_was_done_meanwhile(
+    make_controller: MakeController, cloud: Cloud, workers: Workers, settings: Settings
+) -> None:
+    first, second = make_controller(interval_seconds=0.01, lease_seconds=0.05), make_controller()
+    await first.step()
+    await until_free(workers.redis, settings.queue)
+    await cloud.launch("cheap", 1)
+    await workers.say("m1")
+    await second.once()
+    await workers.say("m1", preempted=True)
+    await second.once()
+    del cloud.machines["m1"]
+    step = await first.step()
+    assert step is not None
+    assert step.snapshot.preemptions_per_machine_hour > 0
+
+
+async def test_a_broker_that_lost_its_data_takes_none_of_the_leaders_knowledge_with_it(
+    make_controller: MakeController, cloud: Cloud, workers: Workers, settings: Settings
+) -> None:
+    controller = make_controller(interval_seconds=0.01, lease_seconds=0.05)
+    await cloud.launch("cheap", 1)
+    await workers.say("m1")
+    await controller.step()
+    await until_free(workers.redis, settings.queue)
+    await workers.redis.delete(memory_key(settings.queue))
+    del cloud.machines["m1"]
+    step = await controller.step()
+    assert step is not None
+    assert step.snapshot.preemptions_per_machine_hour > 0
+
+
+async def until_free(redis: Redis, queue: str) -> None:
+    """Until the lease has ended on the server."""
+    async with asyncio.timeout(10):
+        while await redis.exists(lease_key(queue)):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def test_who_ends_in_good_order_lets_the_next_one_begin_at_once(make_controller: MakeController) -> None:

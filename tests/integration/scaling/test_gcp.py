@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from producer.errors import SettingsError
-from tests.integration.scaling.google import PROJECT, REGION, Google, running_google
+from tests.integration.scaling.google import MOST_DELETED, PROJECT, REGION, Google, running_google
 from workers.scaling.providers.gcp import GcpProvider, GcpSettings
 from workers.scaling.providers.provider import ProviderError, ThrottledError
 from workers.scaling.snapshot import Offer
@@ -75,16 +75,47 @@ async def test_a_group_without_capacity_is_named_and_what_it_could_not_create_is
     google.groups["group-a"].dry = True
     await provider.launch("a", 3)
     assert len(await ids(provider)) == 1
-    assert await provider.refused() == ["a"]
+    reason = "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS: not enough resources"
+    assert await provider.refused() == {"a": reason}
     google.finish()
     assert google.groups["group-a"].size == 1
-    assert await provider.refused() == []
+    assert await provider.refused() == {}
 
 
 async def test_a_preempted_machine_is_not_listed(provider: GcpProvider, google: Google) -> None:
     await provider.launch("a", 2)
     google.groups["group-a"].instances[0]["instanceStatus"] = "STOPPING"
     assert len(await ids(provider)) == 1
+
+
+async def test_a_group_never_gets_smaller_than_with_what_it_will_make_anew(
+    provider: GcpProvider, google: Google
+) -> None:
+    await provider.launch("a", 5)
+    for instance in google.groups["group-a"].instances[:3]:
+        instance["instanceStatus"] = "TERMINATED"  # preempted
+    await provider.launch("a", 1)  # one of those three
+    assert google.groups["group-a"].size == 5
+    await provider.launch("a", 4)
+    assert google.groups["group-a"].size == 6
+
+
+async def test_a_preempted_machine_that_cannot_be_made_anew_is_given_up(provider: GcpProvider, google: Google) -> None:
+    await provider.launch("a", 2)
+    google.groups["group-a"].instances[0] |= {
+        "currentAction": "RECREATING",
+        "instanceStatus": "",
+        "lastAttempt": {"errors": {"errors": [{"code": "ZONE_RESOURCE_POOL_EXHAUSTED"}]}},
+    }
+    assert len(await ids(provider)) == 1
+    assert await provider.refused() == {"a": "ZONE_RESOURCE_POOL_EXHAUSTED"}
+    assert google.groups["group-a"].size == 1
+
+
+async def test_more_machines_than_one_request_may_name_are_ended_by_several(provider: GcpProvider) -> None:
+    await provider.launch("a", MOST_DELETED + 1)
+    await provider.terminate(await ids(provider))
+    assert await ids(provider) == []
 
 
 @pytest.mark.parametrize(

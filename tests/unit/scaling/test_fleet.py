@@ -128,6 +128,23 @@ def test_an_announced_preemption_counts_once_and_drains() -> None:
     assert look(fleet, 130, "b", report("b")).preempted == 0
 
 
+def test_a_machine_made_anew_under_the_name_of_a_preempted_one_is_counted_on() -> None:
+    fleet = Fleet()
+    look(fleet, 100, "ab", report("a", preempted=True), report("b"))
+    # Nobody looked while it was away.
+    view = look(fleet, 400, "ab", report("a", started_at=300.0), report("b"))
+    assert [each.state for each in view.machines] == [MachineState.WARM, MachineState.WARM]
+    assert look(fleet, 410, "ab", report("a", preempted=True, started_at=300.0), report("b")).preempted == 1
+
+
+def test_the_boot_of_a_machine_that_is_known_by_its_reports_alone_is_not_measured() -> None:
+    fleet = Fleet()
+    look(fleet, 100, "")
+    instance = Instance(id="a", offer="spot", boot_is_seen=False)
+    view = fleet.look(110, instances=[instance], reports=[report("a")], offers=[OFFER], boot_seconds=60)
+    assert (state(view), view.boots) == (MachineState.WARM, ())
+
+
 def test_when_all_workers_are_silent_at_once_the_broker_is_suspected() -> None:
     fleet = Fleet()
     look(fleet, 100, "ab", report("a"), report("b"))

@@ -13,6 +13,12 @@ offers: [{name: spot, slots: 8, price_per_hour: 0.1}]
 """
 
 
+def _kinds(count: int) -> str:
+    """So many kinds, the last of which is still to be said."""
+    constant = "{seconds: {distribution: constant, seconds: 1}}"
+    return "".join(f"k{number}: {constant}, " for number in range(1, count)) + "run_code:"
+
+
 def test_five_scenarios_are_shipped_and_each_says_what_it_is() -> None:
     assert shipped_names() == ["cold-start", "daily-rhythm", "heavy-tails", "no-capacity", "preemption-storm"]
     assert all(load_scenario(name).description for name in shipped_names())
@@ -49,6 +55,7 @@ def test_a_file_is_named_after_its_path(tmp_path: Path) -> None:
         (SMALLEST.replace("burst", "steps, every_seconds: 0, until_seconds: 100"), "every_seconds"),
         (SMALLEST.replace("burst, operations: 10", "daily, low_per_second: 0, high_per_second: 0"), "high_per_second"),
         (SMALLEST.replace("burst, operations: 10", "daily, low_per_second: 2, high_per_second: 1"), "low_per_second"),
+        (SMALLEST.replace("run_code:", _kinds(257)), "256 kinds"),
         (SMALLEST + "quiet_seconds: .inf", "quiet_seconds"),
         (SMALLEST + "decide_every_seconds: 1.0e-9", "decide_every_seconds"),
         (SMALLEST + "waves: [{at_seconds: 1, share: 2}]", "share"),

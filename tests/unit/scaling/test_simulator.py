@@ -17,6 +17,7 @@ from workers.scaling.scenario import (
     Operations,
     Scenario,
     Steady,
+    Steps,
     Wave,
     load_scenario,
     shipped_names,
@@ -216,6 +217,13 @@ def test_other_rules_interrupt_what_runs_when_they_shrink() -> None:
     runs = {rule.name: simulate(heavy, rule, workload=workload) for rule in all_rules(heavy, workload)}
     assert runs["leanfleet"].redelivered == 0
     assert runs["queue length"].redelivered > 0
+
+
+def test_steps_that_overlap_arrive_in_the_order_of_time() -> None:
+    steps = Steps(operations=10, every_seconds=1, over_seconds=2.5, until_seconds=3)
+    arrived = draw_workload(scenario(arrivals=(steps, Burst(operations=3, at_seconds=1.2)))).arrived
+    assert len(arrived) == 33
+    assert list(arrived) == sorted(arrived)
 
 
 def test_the_workload_does_not_depend_on_the_rule_or_on_other_streams() -> None:

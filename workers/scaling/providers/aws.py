@@ -2,12 +2,12 @@
 
 A group that has nothing to give is answered by asking the next one. Instances are protected from scale-in as long as
 they are wanted, so that neither a rebalance between zones nor a lowered capacity takes a busy one; they end by name,
-after they were drained. The Terraform module `worker_group` makes such groups.
+after they were drained. The Terraform module `aws/workers` makes such groups.
 """
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +34,9 @@ ENDING = ("Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated"
 PATIENCE = frozenset(
     {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ScalingActivityInProgress", "ResourceContention"}
 )
+# The newest ones. Each machine that comes up is one.
+# https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
+ACTIVITIES = 100
 # A request is made again by botocore, with back-off, before its failure is ours.
 ATTEMPTS = 4
 TIMEOUT_SECONDS = 10
@@ -60,6 +63,7 @@ class AwsProvider:
     ) -> None:
         """Raise SettingsError where no region is known, or two offers share a group."""
         self._offers = {offer.name: offer for offer in offers}
+        self._quotas = {offer.name: offer.quota for offer in offers}
         self._groups = {name: settings.groups.get(name, name) for name in self._offers}
         if len(set(self._groups.values())) < len(self._groups):
             raise SettingsError("two offers cannot share an Auto Scaling group")
@@ -77,7 +81,7 @@ class AwsProvider:
     async def launch(self, offer: str, count: int) -> None:
         await _call(self._launch, offer, count)
 
-    async def refused(self) -> Sequence[str]:
+    async def refused(self) -> Mapping[str, str]:
         return await _call(self._refused)
 
     async def protect(self, ids: Sequence[str]) -> None:
@@ -100,7 +104,8 @@ class AwsProvider:
         if missing := sorted(set(names) - groups.keys()):
             raise ProviderError(f"there is no Auto Scaling group {missing[0]!r} in this account and region")
         for offer, name in self._groups.items():
-            quota = min(self._offers[offer].quota, groups[name]["MaxSize"])
+            # From the setting each time, so that a MaxSize that is raised again counts.
+            quota = min(self._quotas[offer], groups[name]["MaxSize"])
             self._offers[offer] = dataclasses.replace(self._offers[offer], quota=quota)
         return {offer: groups[name] for offer, name in self._groups.items()}
 
@@ -122,28 +127,36 @@ class AwsProvider:
         self._asked[offer] = self._now()
         self._desire(group, desired)
 
-    def _refused(self) -> list[str]:
-        refused = []
+    def _refused(self) -> dict[str, str]:
+        refused = {}
         for offer, group in self._describe().items():
-            asked = self._asked.get(offer)
-            if asked is None:
-                continue
             if len(_alive(group)) >= group["DesiredCapacity"]:
+                self._asked.pop(offer, None)
+                continue
+            # Also for a controller before this one, or by the group itself, for machines that were taken from it.
+            asked = self._asked.setdefault(offer, self._now())
+            why = self._failure(group, asked)
+            if not why and self._now() - asked > UNANSWERED:
+                why = f"nothing came within {UNANSWERED.total_seconds():.0f} s"
+            if why:
                 del self._asked[offer]
-            elif self._now() - asked > UNANSWERED or self._has_failed(group, asked):
-                del self._asked[offer]
-                refused.append(offer)
+                refused[offer] = why
                 # Else the group goes on trying, and adds to what other offers are asked for now.
                 self._desire(group, len(_alive(group)))
         return refused
 
-    def _has_failed(self, group: "AutoScalingGroupTypeDef", since: datetime) -> bool:
+    def _failure(self, group: "AutoScalingGroupTypeDef", since: datetime) -> str:
+        """Amazon's words on the group's latest launch that failed since then; empty when none did."""
         activities = self._client.describe_scaling_activities(
-            AutoScalingGroupName=group["AutoScalingGroupName"], MaxRecords=20
+            AutoScalingGroupName=group["AutoScalingGroupName"], MaxRecords=ACTIVITIES
         )["Activities"]
-        return any(
-            activity["StatusCode"] == "Failed" and activity["StartTime"] >= since - CLOCK_SLACK
-            for activity in activities
+        return next(
+            (
+                activity.get("StatusMessage", "a launch failed")
+                for activity in activities
+                if activity["StatusCode"] == "Failed" and activity["StartTime"] >= since - CLOCK_SLACK
+            ),
+            "",
         )
 
     def _desire(self, group: "AutoScalingGroupTypeDef", capacity: int) -> None:
@@ -174,7 +187,11 @@ class AwsProvider:
     def _terminate(self, ids: frozenset[str]) -> None:
         for group in self._describe().values():
             ending = [instance for instance in _alive(group) if instance in ids]
-            protected = {each["InstanceId"] for each in group["Instances"] if each["ProtectedFromScaleIn"]}
+            protected = {
+                each["InstanceId"]
+                for each in group["Instances"]
+                if each["LifecycleState"] == "InService" and each["ProtectedFromScaleIn"]
+            }
             self._set_protection(group, [each for each in ending if each in protected], protected=False)
             for instance in ending:
                 # With the capacity lowered by one, so that no other is launched in its place.
@@ -202,6 +219,9 @@ def _open_client(settings: AwsSettings) -> "AutoScalingClient":
         )
     except botocore.exceptions.NoRegionError as error:
         raise SettingsError("no AWS region is known: set region in [autoscale.aws], or AWS_REGION") from error
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        # A profile that is not there, an endpoint that is no URL.
+        raise SettingsError(f"AWS cannot be used as it is set up here: {error}") from error
 
 
 async def _call(work: Callable[..., T], *arguments: object) -> T:

@@ -24,8 +24,11 @@ SCOPE = "https://www.googleapis.com/auth/compute"
 TIMEOUT_SECONDS = 20.0
 # https://cloud.google.com/compute/docs/reference/rest/v1/regionInstanceGroupManagers/listManagedInstances
 ENDING = frozenset({"DELETING", "ABANDONING", "STOPPING"})
-CREATING = frozenset({"CREATING", "CREATING_WITHOUT_RETRIES"})
+# A machine that was preempted is made anew by its group, as soon as there is one to be had.
+CREATING = frozenset({"CREATING", "CREATING_WITHOUT_RETRIES", "RECREATING"})
 GONE = frozenset({"TERMINATED", "STOPPING", "STOPPED", "SUSPENDED"})
+# https://cloud.google.com/compute/docs/reference/rest/v1/regionInstanceGroupManagers/deleteInstances
+DELETED_AT_ONCE = 1000
 TOO_MANY_REQUESTS = 429
 FORBIDDEN = 403
 SERVER_ERROR = 500
@@ -47,7 +50,7 @@ class _Managed(msgspec.Struct, frozen=True):
     url: str
     action: str
     status: str
-    has_failed: bool
+    failure: str  # why it could not be created; empty while it may yet be, and when it was
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> "_Managed":
@@ -58,12 +61,12 @@ class _Managed(msgspec.Struct, frozen=True):
             url=url,
             action=item.get("currentAction", "NONE"),
             status=item.get("instanceStatus", ""),
-            has_failed=bool(errors) and item.get("currentAction") in CREATING,
+            failure=_failure(errors[0]) if errors and item.get("currentAction") in CREATING else "",
         )
 
     @property
     def alive(self) -> bool:
-        return self.action not in ENDING and self.status not in GONE and not self.has_failed
+        return self.action not in ENDING and self.status not in GONE and not self.failure
 
 
 class GcpProvider:
@@ -99,7 +102,7 @@ class GcpProvider:
     async def launch(self, offer: str, count: int) -> None:
         await asyncio.to_thread(self._launch, offer, count)
 
-    async def refused(self) -> Sequence[str]:
+    async def refused(self) -> Mapping[str, str]:
         return await asyncio.to_thread(self._refused)
 
     async def protect(self, ids: Sequence[str]) -> None:
@@ -120,16 +123,18 @@ class GcpProvider:
         ]
 
     def _launch(self, offer: str, count: int) -> None:
-        # From what there is: an older wish that was not fulfilled is void.
-        size = sum(each.alive for each in self._managed(offer)) + count
+        managed = self._managed(offer)
+        # From what there is: an older wish that was not fulfilled is void. Never less than the group takes for its own,
+        # those included that it will make anew: it would choose by itself which of its machines to delete.
+        size = max(sum(each.alive for each in managed) + count, sum(each.action not in ENDING for each in managed))
         self._post(f"{self._groups[offer]}/resize", params={"size": str(size)})
 
-    def _refused(self) -> list[str]:
-        refused = []
+    def _refused(self) -> dict[str, str]:
+        refused = {}
         for offer in self._groups:
-            if failed := [each for each in self._managed(offer) if each.has_failed]:
+            if failed := [each for each in self._managed(offer) if each.failure]:
                 self._delete(offer, failed)
-                refused.append(offer)
+                refused[offer] = failed[0].failure
         return refused
 
     def _terminate(self, ids: frozenset[str]) -> None:
@@ -139,7 +144,9 @@ class GcpProvider:
 
     def _delete(self, offer: str, instances: Sequence[_Managed]) -> None:
         """The group's size goes down with it, so that no other is created in their place."""
-        self._post(f"{self._groups[offer]}/deleteInstances", body={"instances": [each.url for each in instances]})
+        for first in range(0, len(instances), DELETED_AT_ONCE):
+            urls = [each.url for each in instances[first : first + DELETED_AT_ONCE]]
+            self._post(f"{self._groups[offer]}/deleteInstances", body={"instances": urls})
 
     def _managed(self, offer: str) -> list[_Managed]:
         found: list[_Managed] = []
@@ -157,11 +164,11 @@ class GcpProvider:
     ) -> dict[str, Any]:
         try:
             response = self._session.post(f"{self._base}/{path}", params=params, json=body, timeout=TIMEOUT_SECONDS)
+            answer = response.json() if response.ok and response.content else {}
         except Exception as error:
             # requests and google-auth each raise a tree of their own, and the latter is there only with its extra.
             raise ProviderError(f"Compute Engine cannot be asked: {error}") from error
         if response.ok:
-            answer = response.json() if response.content else {}
             return answer if isinstance(answer, dict) else {}
         reason = _reason(response)
         text = f"Compute Engine refused {path} ({response.status_code}): {reason}"
@@ -170,6 +177,11 @@ class GcpProvider:
         if patience or (response.status_code == FORBIDDEN and "rateLimitExceeded" in response.text):
             raise ThrottledError(text)
         raise ProviderError(text)
+
+
+def _failure(error: Mapping[str, Any]) -> str:
+    """One of the API's errors, `{"code": …, "message": …}`; the message may be missing."""
+    return ": ".join(str(error[name]) for name in ("code", "message") if error.get(name)) or "it was not created"
 
 
 def _reason(response: "requests.Response") -> str:

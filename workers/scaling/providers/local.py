@@ -5,16 +5,13 @@ For trying things out, for tests, and for a workstation with many cores. They en
 
 import asyncio
 import itertools
-import logging
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from workers.scaling.providers.provider import CapacityError, Instance, ProviderError
 from workers.scaling.snapshot import Offer
-
-logger = logging.getLogger(__name__)
 
 
 class LocalMachine(Protocol):
@@ -62,7 +59,7 @@ class LocalProvider:
         self._names = (f"local-{secrets.token_hex(3)}-{number}" for number in itertools.count(1))
         self._slots: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failed: list[str] = []
+        self._failed: dict[str, str] = {}
         self._capacity: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -85,8 +82,7 @@ class LocalProvider:
                 del self._slots[slot.instance.id]
                 if slot.machine.failure and not slot.ending:
                     # What fails once fails again, and must not be started at each step.
-                    logger.warning("machine %s failed: %s", slot.instance.id, slot.machine.failure)
-                    self._failed.append(slot.instance.offer)
+                    self._failed[slot.instance.offer] = f"machine {slot.instance.id} failed: {slot.machine.failure}"
         return [slot.instance for slot in self._slots.values() if not slot.ending]
 
     async def launch(self, offer: str, count: int) -> None:
@@ -105,8 +101,8 @@ class LocalProvider:
         if count > room:
             raise CapacityError(f"{offer}: {max(room, 0)} of {count} machines to be had")
 
-    async def refused(self) -> Sequence[str]:
-        failed, self._failed = self._failed, []
+    async def refused(self) -> Mapping[str, str]:
+        failed, self._failed = self._failed, {}
         return failed
 
     async def protect(self, ids: Sequence[str]) -> None:
@@ -142,8 +138,7 @@ class LocalProvider:
         try:
             slot.machine.start()
         except Exception as error:  # noqa: BLE001 - whatever the factory's machine raises, it is a failed launch
-            logger.warning("machine %s cannot be started: %s", slot.instance.id, error)
-            self._failed.append(slot.instance.offer)
+            self._failed[slot.instance.offer] = f"machine {slot.instance.id} cannot be started: {error}"
             self._slots.pop(slot.instance.id, None)
         slot.boot = None
 

@@ -1,6 +1,6 @@
 """What the controller asks of a cloud, in the few words that all of them have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,7 @@ class Instance:
 
     id: str
     offer: str
+    boot_is_seen: bool = True  # it is listed from when it was asked for on, so that its boot can be measured
 
 
 class Provider(Protocol):
@@ -41,8 +42,8 @@ class Provider(Protocol):
     async def launch(self, offer: str, count: int) -> None:
         """Ask for machines; fewer may come. Raises CapacityError where that is known at once."""
 
-    async def refused(self) -> Sequence[str]:
-        """Offers whose launches have failed since the last call. What was not launched is not asked for any more."""
+    async def refused(self) -> Mapping[str, str]:
+        """Offers whose launches have failed since the last call → why; what was not launched is asked for no more."""
 
     async def protect(self, ids: Sequence[str]) -> None:
         """See to it that the provider itself does not choose these when it shrinks or rebalances a group."""

@@ -4,7 +4,7 @@ Nothing can be asked for here. A controller over them watches: it measures the q
 machines it would have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -29,13 +29,15 @@ class StandingProvider:
         except (RedisError, OSError) as error:
             raise ProviderError(f"the workers' reports cannot be read: {error}") from error
         offer = self.offers[0].name
-        return [Instance(id=machine, offer=offer) for machine in sorted({report.machine for report in reports})]
+        # Known from their first report on, which comes when most of a boot is over.
+        machines = sorted({report.machine for report in reports})
+        return [Instance(id=machine, offer=offer, boot_is_seen=False) for machine in machines]
 
     async def launch(self, offer: str, count: int) -> None:
         raise CapacityError(f"{offer}: {count} more are wanted, and not for us to start")
 
-    async def refused(self) -> Sequence[str]:
-        return ()
+    async def refused(self) -> Mapping[str, str]:
+        return {}
 
     async def protect(self, ids: Sequence[str]) -> None:
         """Nothing: nobody shrinks anything here."""
