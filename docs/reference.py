@@ -254,12 +254,15 @@ def method(thing: type, name: str) -> str:
         kind = _type(inspect.signature(member.fget).return_annotation) if member.fget is not None else ""
         return f"`{thing.__name__}.{name}` → `{kind}`" + (f": {said}" if said else "")
     function = getattr(thing, name)
-    said = documentation(function) or _same_as(thing, name)
+    said = _same_as(thing, name) or documentation(function)
     return f"{signature(f'{thing.__name__}.{name}', getattr(function, '__func__', function))}\n\n{said}"
 
 
 def _same_as(thing: type, name: str) -> str:
-    return f"As `Client.{name}`." if thing is leanfleet.SyncClient and hasattr(leanfleet.Client, name) else ""
+    """Where it is said what a method does that blocks for one that does not."""
+    said = inspect.getattr_static(thing, name).__doc__
+    theirs = getattr(leanfleet.Client, name, None) if thing is leanfleet.SyncClient else None
+    return f"As `Client.{name}`." if theirs is not None and said in (None, theirs.__doc__) else ""
 
 
 def outcomes() -> str:

@@ -6,7 +6,8 @@ Apart from the package itself, so that a part of it can be had without the clien
 import logging
 
 from producer.call import Call
-from producer.client import Client, Finished, connect
+from producer.client import Client, Finished
+from producer.entry import connect, connect_sync
 from producer.errors import (
     BatchError,
     BrokerRefusedError,
@@ -41,7 +42,7 @@ from producer.result import (
 from producer.settings import Settings, load_settings
 from producer.state import StateRef
 from producer.stats import ClientStats
-from producer.sync import SyncClient, connect_sync
+from producer.sync import SyncClient
 from producer.testing import ScriptedClient
 from producer.version import __version__
 

@@ -10,10 +10,8 @@ import contextlib
 import itertools
 import logging
 import socket
-import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable
-from functools import partial
 from operator import itemgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, overload
@@ -23,7 +21,6 @@ import msgspec
 from producer.arguments import require, texts_of
 from producer.backoff import delay_seconds
 from producer.call import Call
-from producer.envelope import CallHeader, TaskMessage, origin, task_message
 from producer.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
@@ -35,7 +32,7 @@ from producer.errors import (
     WireError,
 )
 from producer.keys import producer_id
-from producer.lane import PRIORITIES, Lane, Priority, as_priority
+from producer.lane import Priority, as_priority
 from producer.operation import (
     DEFAULT_ALLOWED_AXIOMS,
     AnyOperation,
@@ -45,10 +42,10 @@ from producer.operation import (
     RunTactics,
     VerifyProof,
 )
+from producer.outbox import Outbox
 from producer.outcome import Outcome
 from producer.pump import Pump
 from producer.reply import Reply, complete, failure
-from producer.resend import plan
 from producer.result import (
     AnyResult,
     ExportStateResult,
@@ -59,7 +56,7 @@ from producer.result import (
     VerifyProofResult,
 )
 from producer.screening import all_refused, merged, screen, sendable
-from producer.settings import Settings, load_settings, without_password
+from producer.settings import Settings, without_password
 from producer.state import StateRef
 from producer.stats import ClientCounters, ClientStats
 from producer.tasklets import stop
@@ -73,47 +70,6 @@ _logger = logging.getLogger("leanfleet.client")
 
 # How long a closing client tries to tell the broker what is no longer wanted.
 GOODBYE_SECONDS = 2.0
-
-
-def connected_settings(
-    *,
-    broker_url: str | None,
-    store_url: str | None,
-    result_url: str | None,
-    queue: str | None,
-    settings: Settings | None,
-) -> Settings:
-    """What `connect` is to use: see there."""
-    settings = load_settings() if settings is None else settings
-    given = {"broker_url": broker_url, "store_url": store_url, "result_url": result_url, "queue": queue}
-    return msgspec.structs.replace(settings, **{name: value for name, value in given.items() if value is not None})
-
-
-def connect(
-    *,
-    broker_url: str | None = None,
-    store_url: str | None = None,
-    result_url: str | None = None,
-    queue: str | None = None,
-    settings: Settings | None = None,
-) -> "Client":
-    """A client, to be used as `async with leanfleet.connect() as fleet:`.
-
-    Args:
-        broker_url: where operations are published; this and the following go before what `settings` says.
-        store_url: where states and batches are kept.
-        result_url: a Redis or Valkey for replies, where the broker is none.
-        queue: the queue's name.
-        settings: everything at once; without it, `LEANFLEET_*` variables and `leanfleet.toml` are read.
-
-    Raises:
-        SettingsError: a setting is impossible, or no broker is known.
-    """
-    return Client(
-        connected_settings(
-            broker_url=broker_url, store_url=store_url, result_url=result_url, queue=queue, settings=settings
-        )
-    )
 
 
 class Finished(NamedTuple):
@@ -149,9 +105,7 @@ class Client:
             )
         self.settings = settings
         self.id = producer_id(settings.user, f"{socket.gethostname()}-{uuid.uuid4().hex}")
-        self._origin = origin()
         self._calls: dict[str, Call[Any]] = {}
-        self._published = dict.fromkeys(PRIORITIES, 0)
         self._counters = ClientCounters()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
@@ -163,19 +117,11 @@ class Client:
         state = (
             "closed"
             if self._closed
-            else f"{len(self._calls)} in flight, {self._unsent} unsent"
+            else f"{len(self._calls)} in flight, {len(self._outbox)} unsent"
             if self._tasks
             else "not connected"
         )
         return f"<leanfleet.Client {without_password(self.settings.broker_url)} {self.settings.queue}: {state}>"
-
-    @property
-    def _unsent(self) -> int:
-        return sum(map(len, self._outboxes.values()))
-
-    def _lane(self, priority: Priority) -> Lane:
-        shared = self.settings.producer
-        return Lane(self.settings.queue, priority, producer_id(self.settings.user, shared) if shared else self.id)
 
     @property
     def in_flight(self) -> int:
@@ -189,7 +135,7 @@ class Client:
 
     def stats(self) -> ClientStats:
         """What this client has done so far and what it waits for: numbers for a log, `.text()` for Prometheus."""
-        return self._counters.stats(in_flight=len(self._calls), unsent=self._unsent if self._tasks else 0)
+        return self._counters.stats(in_flight=len(self._calls), unsent=len(self._outbox) if self._tasks else 0)
 
     @property
     def batches(self) -> "Batches":
@@ -215,11 +161,14 @@ class Client:
             raise ClientClosedError("a client is entered once: make another one with leanfleet.connect()")
         self._loop = asyncio.get_running_loop()
         self._publisher, self._replies = self._open()
-        # One for each priority: nor does a call wait behind a stream's backlog on this side of the broker.
-        self._outboxes: dict[Priority, Pump[Call[Any]]] = {
-            "interactive": Pump("publishing", partial(self._publish, "interactive"), logger=_logger),
-            "bulk": Pump("publishing in bulk", partial(self._publish, "bulk"), logger=_logger),
-        }
+        self._outbox = Outbox(
+            self._publisher,
+            self._calls,
+            client_id=self.id,
+            settings=self.settings,
+            counters=self._counters,
+            refuse=self._refuse,
+        )
         self._revocations: Pump[str] = Pump("revoking", self._replies.revoke, logger=_logger)
         try:
             await self._reach_broker()
@@ -227,13 +176,9 @@ class Client:
             self._closed = True
             await self._disconnect()
             raise
-        for body, name in (
-            *((outbox.run(), f"publish-{priority}") for priority, outbox in self._outboxes.items()),
-            (self._replies.run(), "replies"),
-            (self._revocations.run(), "revoke"),
-            (self._resend(), "resend"),
-        ):
-            task = asyncio.create_task(body, name=f"leanfleet-{name}")
+        works = {**self._outbox.works(), "replies": self._replies.run(), "revoke": self._revocations.run()}
+        for name, work in works.items():
+            task = asyncio.create_task(work, name=f"leanfleet-{name}")
             task.add_done_callback(self._ended)
             self._tasks.append(task)
         return self
@@ -545,7 +490,7 @@ class Client:
         if deadline_seconds is not None:
             call.timer = self._loop.call_later(deadline_seconds, self._late, call, deadline_seconds)
         self._calls[call.id] = call
-        self._outboxes[call.priority].put(call)
+        self._outbox.put(call)
         return call
 
     def _screen(self, call: Call[Any], error: InvalidTextError) -> AnyResult | None:
@@ -562,6 +507,10 @@ class Client:
                 call.is_screened = True
                 return None
         return failure(operation, Outcome.INVALID_REQUEST, error.message)
+
+    def _refuse(self, call: Call[Any], reason: str) -> None:
+        self._forget(call)
+        self._settle(call, failure(call.operation, Outcome.INVALID_REQUEST, reason))
 
     def _forget(self, call: Call[Any]) -> bool:
         """Whether the call was still waited for; then it no longer is."""
@@ -611,82 +560,6 @@ class Client:
         call = self._calls.get(call_id)
         if call is not None and self._forget(call) and not call.done():
             call.set_exception(error)
-
-    # -- background --------------------------------------------------------------------------------------------------
-
-    def _message(self, call: Call[Any]) -> TaskMessage:
-        # Clocks of machines are compared through these two, so they are wall-clock times.
-        since = time.time() - self._loop.time()
-        deadline = None if call.timer is None else since + call.timer.when()
-        header = CallHeader(reply_to=self.id, enqueued_at=since + call.submitted_at, deadline=deadline)
-        operation = sendable(call.operation) if call.is_screened else call.operation
-        trace = None if call.traced is None else call.traced.headers
-        return task_message(call.id, operation, header, sent_by=self._origin, trace=trace)
-
-    async def _publish(self, priority: Priority, calls: list[Call[Any]]) -> None:
-        waiting, messages = [], []
-        for call in calls:
-            if call.done():
-                continue
-            try:
-                messages.append(self._message(call))
-            except UnicodeEncodeError as error:
-                # `checked` looks at the texts; what a state's recipe holds was written by a fleet, or made up.
-                self._forget(call)
-                self._settle(call, failure(call.operation, Outcome.INVALID_REQUEST, f"not valid Unicode: {error}"))
-            else:
-                call.is_out = True  # from here on a cancelled call must be revoked
-                waiting.append(call)
-        if not messages:
-            return
-        await self._publisher.publish(self._lane(priority), messages)
-        for call in waiting:
-            self._published[priority] += 1
-            call.tries += 1
-            call.sequence = self._published[priority]
-            call.left_at = 0.0
-
-    async def _resend(self) -> None:
-        settings = self.settings
-        while True:
-            await asyncio.sleep(max(0.05, min(5.0, settings.resend_seconds / 4)))
-            oldest = next(iter(self._calls.values()), None)
-            if oldest is None or self._loop.time() - oldest.submitted_at < settings.resend_seconds / 4:
-                continue
-            for priority in PRIORITIES:
-                await self._resend_in(priority)
-
-    async def _resend_in(self, priority: Priority) -> None:
-        published = self._published[priority]
-        if not published:
-            return
-        try:
-            backlog = await self._publisher.backlog(self._lane(priority))
-        except BrokerUnavailableError:
-            return  # publishing and reading say so themselves
-        now = self._loop.time()
-        left, due = plan(
-            (call for call in self._calls.values() if call.priority == priority),
-            now=now,
-            published=published,
-            backlog=backlog,
-            resend_seconds=self.settings.resend_seconds,
-        )
-        for call in left:
-            call.left_at = now
-        for call in due:
-            call.sequence = 0  # it is in our hands again
-            call.left_at = 0.0
-        if due:
-            self._counters.resent += len(due)
-            oldest_id = due[0].id
-            _logger.warning(
-                "sending %d unanswered calls again; the oldest is %s",
-                len(due),
-                oldest_id,
-                extra={"call_id": oldest_id},
-            )
-            self._outboxes[priority].put_all(due)
 
 
 def _seen(result: AnyResult, total_seconds: float) -> AnyResult:

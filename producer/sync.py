@@ -4,29 +4,23 @@ All of it is the asynchronous client, on a loop of its own in one daemon thread.
 """
 
 import asyncio
+import contextlib
 import itertools
 import queue
 import threading
 from collections.abc import Coroutine, Generator, Iterable
 from concurrent.futures import Future
+from operator import itemgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from producer.client import Client, Finished, connected_settings
-from producer.errors import ClientClosedError
+from producer.blocking import Blocking, blocking
+from producer.client import Client, Finished
+from producer.errors import ClientClosedError, LeanFleetError
 from producer.lane import Priority
-from producer.operation import DEFAULT_ALLOWED_AXIOMS, AnyOperation
-from producer.result import (
-    AnyResult,
-    ExportStateResult,
-    ImportStateResult,
-    RunCodeResult,
-    RunTacticsResult,
-    TacticResult,
-    VerifyProofResult,
-)
+from producer.operation import AnyOperation
+from producer.result import AnyResult
 from producer.settings import Settings
-from producer.state import StateRef
 from producer.stats import ClientStats
 
 if TYPE_CHECKING:
@@ -35,23 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def connect_sync(
-    *,
-    broker_url: str | None = None,
-    store_url: str | None = None,
-    result_url: str | None = None,
-    queue: str | None = None,
-    settings: Settings | None = None,
-) -> "SyncClient":
-    """A client, to be used as `with leanfleet.connect_sync() as fleet:`. It takes and raises what `connect` does."""
-    return SyncClient(
-        connected_settings(
-            broker_url=broker_url, store_url=store_url, result_url=result_url, queue=queue, settings=settings
-        )
-    )
-
-
-class SyncClient:
+class SyncClient(Blocking[Client]):
     """`Client`, with verbs that block. Every thread may use it; what verbs take and raise is said there."""
 
     def __init__(self, settings: Settings) -> None:
@@ -84,6 +62,9 @@ class SyncClient:
         from producer.batch.sync import SyncBatches  # noqa: PLC0415 - most programs have none
 
         return SyncBatches(lambda: self.client.batches, self._wait)
+
+    def _target(self) -> Client:
+        return self.client
 
     def __enter__(self) -> Self:
         """Connect; raises what entering a `Client` raises."""
@@ -131,6 +112,12 @@ class SyncClient:
             await self.client.close()
 
     def _start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise LeanFleetError(
+                "a blocking client was asked in its own thread, by something that it had been given (an iterator, "
+                "`on_progress`, or a done callback), which would wait for itself for ever: ask in another thread"
+            )
         with self._giving:
             if self._loop is not None and not self._is_closed:
                 return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -154,141 +141,12 @@ class SyncClient:
 
         return self._start(run())
 
-    def run_code(
-        self,
-        code: str,
-        state: StateRef | None = None,
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        fresh: bool = False,
-        deadline_seconds: float | None = None,
-        priority: Priority | None = None,
-    ) -> RunCodeResult:
-        return self._wait(
-            self.client.run_code(
-                code,
-                state,
-                timeout_seconds=timeout_seconds,
-                memory_bytes=memory_bytes,
-                fresh=fresh,
-                deadline_seconds=deadline_seconds,
-                priority=priority,
-            )
-        )
-
-    def run_tactics(
-        self,
-        state: StateRef,
-        tactics: Iterable[str],
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        fresh: bool = False,
-        deadline_seconds: float | None = None,
-        priority: Priority | None = None,
-    ) -> RunTacticsResult:
-        return self._wait(
-            self.client.run_tactics(
-                state,
-                tactics,
-                timeout_seconds=timeout_seconds,
-                memory_bytes=memory_bytes,
-                fresh=fresh,
-                deadline_seconds=deadline_seconds,
-                priority=priority,
-            )
-        )
-
-    def run_tactic(
-        self,
-        state: StateRef,
-        tactic: str,
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        fresh: bool = False,
-        deadline_seconds: float | None = None,
-        priority: Priority | None = None,
-    ) -> TacticResult:
-        return self._wait(
-            self.client.run_tactic(
-                state,
-                tactic,
-                timeout_seconds=timeout_seconds,
-                memory_bytes=memory_bytes,
-                fresh=fresh,
-                deadline_seconds=deadline_seconds,
-                priority=priority,
-            )
-        )
-
-    def export_state(
-        self,
-        state: StateRef,
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        deadline_seconds: float | None = None,
-        priority: Priority | None = None,
-    ) -> ExportStateResult:
-        return self._wait(
-            self.client.export_state(
-                state,
-                timeout_seconds=timeout_seconds,
-                memory_bytes=memory_bytes,
-                deadline_seconds=deadline_seconds,
-                priority=priority,
-            )
-        )
-
-    def import_state(
-        self,
-        state: StateRef,
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        deadline_seconds: float | None = None,
-        priority: Priority | None = None,
-    ) -> ImportStateResult:
-        return self._wait(
-            self.client.import_state(
-                state,
-                timeout_seconds=timeout_seconds,
-                memory_bytes=memory_bytes,
-                deadline_seconds=deadline_seconds,
-                priority=priority,
-            )
-        )
-
-    def verify_proof(
-        self,
-        statement: str,
-        proof: str,
-        *,
-        theorem: str = "",
-        allowed_axioms: Iterable[str] = DEFAULT_ALLOWED_AXIOMS,
-        strength: Literal["", "kernel", "command", "external"] = "",
-        timeout_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        fresh: bool = False,
-        deadline_seconds: float | None = None,
-        priority: Priority | None = None,
-    ) -> VerifyProofResult:
-        return self._wait(
-            self.client.verify_proof(
-                statement,
-                proof,
-                theorem=theorem,
-                allowed_axioms=allowed_axioms,
-                strength=strength,
-                timeout_seconds=timeout_seconds,
-                memory_bytes=memory_bytes,
-                fresh=fresh,
-                deadline_seconds=deadline_seconds,
-                priority=priority,
-            )
-        )
+    run_code = blocking(Client.run_code)
+    run_tactics = blocking(Client.run_tactics)
+    run_tactic = blocking(Client.run_tactic)
+    export_state = blocking(Client.export_state)
+    import_state = blocking(Client.import_state)
+    verify_proof = blocking(Client.verify_proof)
 
     def stream(
         self,
@@ -325,7 +183,7 @@ class SyncClient:
         deadline_seconds: float | None = None,
         priority: Priority | None = None,
     ) -> list[AnyResult]:
-        """As `Client.map`."""
-        return self._wait(
-            self.client.map(operations, window=window, deadline_seconds=deadline_seconds, priority=priority)
-        )
+        """As `Client.map`. `operations` is drawn from in the calling thread."""
+        stream = self.stream(operations, window=window, deadline_seconds=deadline_seconds, priority=priority)
+        with contextlib.closing(stream):
+            return [done.result for done in sorted(stream, key=itemgetter(0))]

@@ -2,23 +2,30 @@
 
 import asyncio
 import contextlib
+import inspect
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from producer.errors import BrokerUnavailableError, ClientClosedError, InvalidInputError
+from producer.batch.batches import Batches
+from producer.batch.sync import SyncBatches
+from producer.client import Client
+from producer.entry import connect_sync
+from producer.errors import BrokerUnavailableError, ClientClosedError, InvalidInputError, LeanFleetError
 from producer.operation import RunCode
 from producer.outcome import Outcome
 from producer.result import AnyResult, RunCodeResult
 from producer.settings import Settings
 from producer.state import CommandStep, SorryStep, StateRef
-from producer.sync import SyncClient, connect_sync
+from producer.sync import SyncClient
 from tasks.stack.ports import claim
 from tests.integration.client.responder import Responder
 from tests.waiting import wait_until
@@ -67,6 +74,39 @@ def test_stream_and_map(settings: Settings) -> None:
         assert [result.messages[0].data for result in results if isinstance(result, RunCodeResult)] == [
             operation.code for operation in operations
         ]
+
+
+@pytest.mark.usefixtures("responder")
+def test_operations_that_are_made_of_answers_can_be_mapped(settings: Settings) -> None:
+    with connect_sync(settings=settings) as fleet:
+        codes = (fleet.run_code(f"#eval {number}").messages[0].data for number in range(3))
+        results = fleet.map(RunCode(code=f"{code} + 1") for code in codes)
+    assert [result.messages[0].data for result in results if isinstance(result, RunCodeResult)] == [
+        f"#eval {number} + 1" for number in range(3)
+    ]
+
+
+@pytest.mark.usefixtures("responder")
+def test_whoever_would_wait_for_himself_is_told(settings: Settings, tmp_path: Path) -> None:
+    with connect_sync(settings=settings, store_url=tmp_path.as_uri()) as fleet:
+        texts = ({"id": "a", "code": fleet.run_code("x").messages[0].data} for _ in range(1))
+        with pytest.raises(LeanFleetError, match="ask in another thread"):
+            fleet.batches.submit(texts)
+        assert fleet.run_code("x").ok
+
+
+def test_the_verbs_are_those_of_the_client() -> None:
+    for blocking, other in ((SyncClient, Client), (SyncBatches, Batches)):
+        verbs = {name for name, each in vars(other).items() if not name.startswith("_") and callable(each)}
+        assert verbs - {"close"} <= set(vars(blocking))
+        for name in verbs - {"close", "stats"}:
+            assert list(parameters(vars(blocking)[name])) == list(parameters(vars(other)[name])), name
+    assert not inspect.iscoroutinefunction(SyncClient.run_code)
+    assert SyncClient.run_code.__doc__ == Client.run_code.__doc__
+
+
+def parameters(function: Any) -> Iterable[tuple[str, object]]:
+    return ((each.name, each.default) for each in inspect.signature(function).parameters.values())
 
 
 def test_leaving_a_stream_withdraws_the_rest(settings: Settings, responder: Responder) -> None:
