@@ -37,6 +37,9 @@ class Machine(LocalProcess):
         _, said, reason = self.log().rpartition("cannot start: ")
         return reason.strip() if said else super().log_tail(lines)
 
+    def is_ready(self) -> bool:
+        return " ready." in self.log()
+
     def wait_ready(self) -> None:
         """Return when it takes work; raise StackError when it does not come that far."""
-        self.wait_until(lambda: " ready." in self.log(), timeout_seconds=_READY_SECONDS)
+        self.wait_until(self.is_ready, timeout_seconds=_READY_SECONDS)

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -120,7 +120,7 @@ class Chaos:
         self._asked_to_end: set[str] = set()
         self._started = 0
         self._asked = 0
-        self._all_begun = asyncio.Event()
+        self._begun = 0  # faults that waited for none before them any more
         self._valkey = Valkey(folder / "valkey", persistent=trial.persistent)
         self._rabbitmq = RabbitMQ(folder / "rabbitmq") if trial.broker == "rabbitmq" else None
         self._broker: Valkey | RabbitMQ = self._rabbitmq or self._valkey
@@ -183,7 +183,7 @@ class Chaos:
         )
 
         async def lane() -> None:
-            while self._asked < self._trial.operations or (self._trial.all_faults and not self._all_begun.is_set()):
+            while self._asked < self._trial.operations or (self._trial.all_faults and not self._all_begun):
                 self._asked += 1
                 await self._ask_one(fleet, *next(source))
 
@@ -233,7 +233,6 @@ class Chaos:
             for fault in self._trial.faults:
                 await asyncio.sleep(max(0.0, begun + fault.at_seconds - time.monotonic()))
                 faults.add(asyncio.create_task(self._apply(fault)))
-            self._all_begun.set()
 
         breaking = asyncio.create_task(apply_all())
         try:
@@ -249,19 +248,27 @@ class Chaos:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     self.report.problems.append(f"the driver itself failed: {error!r}")
 
+    @property
+    def _all_begun(self) -> bool:
+        return self._begun == len(self._trial.faults)
+
     async def _apply(self, fault: Fault) -> None:
         if fault.kind in schedule.WORKER_KINDS:
-            await self._apply_to_worker(fault)
+            await self._begin(self._apply_to_worker, fault)
         elif fault.kind in schedule.STORE_KINDS:
             async with self._busy["store"]:
-                await self._apply_to_store(fault)
+                await self._begin(self._apply_to_store, fault)
         elif fault.kind in (schedule.KILL_BROKER, schedule.FREEZE_BROKER, schedule.FILL_BROKER):
             async with self._busy["broker"]:
-                await self._apply_to_broker(fault)
+                await self._begin(self._apply_to_broker, fault)
         else:
             async with self._busy["network"]:
-                await self._apply_to_network(fault)
+                await self._begin(self._apply_to_network, fault)
         self._note_ends()
+
+    async def _begin(self, apply: Callable[[Fault], Awaitable[None]], fault: Fault) -> None:
+        self._begun += 1
+        await apply(fault)
 
     async def _apply_to_worker(self, fault: Fault) -> None:
         alive = [machine for machine in self._machines if machine.running]
@@ -286,6 +293,8 @@ class Chaos:
                 clock.set_wrong((fault.draw - 0.5) * 2 * _CLOCK_HOURS * 3600)
                 await self._then(fault, partial(clock.set_wrong, 0.0))
             case schedule.FILL_DISK if (pid := machine.pid) is not None:
+                # One that cannot write while it starts ends, as it should.
+                await until(lambda: machine.is_ready() or not machine.running, "it takes work")
                 fill_disk(pid)
                 await self._then(fault, partial(empty_disk, pid))
 
