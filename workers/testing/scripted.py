@@ -15,7 +15,7 @@ In a command or tactic each `sorry` is a hole, a line `error …` is an error of
     %fork             start a child that holds the output open and outlives it, and print its pid as a message
     %junk TEXT        answer TEXT instead of a reply
     %unasked          send a second reply, that nobody asked for
-    %later S          send a second reply S seconds after the first
+    %later            send a second reply as soon as the next request has come, before the true one
     %mute             close the output and live on
     %big BYTES        answer with a message of so many characters
     %endless          write for ever, without the end of a reply
@@ -45,6 +45,7 @@ Json = dict[str, Any]
 _FLUSHES = 10
 _TELLS_PROOF_STATUS = 19
 
+_FORGED = json.dumps({"env": 0})
 _MODULES = ("Init", "Std", "Lean", "Mathlib", "Aesop")
 
 
@@ -57,7 +58,7 @@ class Scripted:
         self.proof_states: list[list[str]] = []  # the goals of each
         self.ballast: list[bytearray] = []
         self.chunk = 0
-        self.unasked: float | None = None
+        self.forges_now = self.forges_later = False
         if (flag := options.get("--fail-starts")) and Path(flag).exists():
             sys.exit(f"told to fail by {flag}")
 
@@ -71,15 +72,17 @@ class Scripted:
                 sys.exit(f"Could not parse JSON: {error}")
             if sys.stdin.buffer.readline() not in (b"\n", b""):
                 sys.exit("the blank line after a request is missing")
+            if self.forges_later:
+                self.write(_FORGED)
+                self.forges_later = False
             self.answer(self.handle(request))
 
     def answer(self, reply: Json | str | None) -> None:
         if reply is not None:
             self.write(reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False, indent=1))
-        if self.unasked is not None:
-            time.sleep(self.unasked)
-            self.write(json.dumps({"env": 0}))
-        self.chunk, self.unasked = 0, None
+        if self.forges_now:
+            self.write(_FORGED)
+        self.chunk, self.forges_now = 0, False
 
     def write(self, text: str) -> None:
         data = text.encode() + b"\n\n"
@@ -251,9 +254,9 @@ class Scripted:
                 case "%junk":
                     return argument
                 case "%unasked":
-                    self.unasked = 0.0
+                    self.forges_now = True
                 case "%later":
-                    self.unasked = float(argument)
+                    self.forges_later = True
                 case "%mute":
                     os.close(1)
                     while True:

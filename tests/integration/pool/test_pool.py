@@ -431,7 +431,7 @@ async def test_a_cancelled_request_that_is_answered_soon_costs_no_repl() -> None
     async with opened() as pool:
         await pool.ready()
         before = pids(pool)
-        call = asyncio.create_task(run_one(pool, f"%sleep {SOON_SECONDS}\n%say the cancelled one's"))
+        call = asyncio.create_task(run_one(pool, f"%sleep {3 * SOON_SECONDS}\n%say the cancelled one's"))
         await until(lambda: pool.snapshot().busy == 1, "it is at work")
         await asyncio.sleep(0)
         call.cancel()
