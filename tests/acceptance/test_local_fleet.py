@@ -35,7 +35,7 @@ class Up:
             )
 
     def wait_running(self) -> None:
-        wait_until(lambda: "Running" in self.errors.read_text(encoding="utf-8") or self.ended, "it runs", 60)
+        wait_until(lambda: "Running" in self.errors.read_text(encoding="utf-8") or self.ended, "it runs")
         assert not self.ended, self.errors.read_text(encoding="utf-8")
 
     @property
@@ -81,7 +81,7 @@ async def test_a_fleet_works_and_is_gone_after_ctrl_c(up: Up) -> None:
     ]
     assert set(listening) == {HOST}
     up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(30) == 0
+    assert up.process.wait(120) == 0
     wait_until(lambda: all(map(is_gone, processes)), "all of its processes are gone")
 
 
@@ -96,7 +96,7 @@ def test_a_part_that_ends_is_named_and_the_rest_is_stopped(up: Up) -> None:
     processes = up.descendants()
     (valkey,) = (process for process in processes if process.name() == "valkey-server")
     valkey.kill()
-    assert up.process.wait(30) == 2
+    assert up.process.wait(120) == 2
     assert re.search(r"error: Valkey on port \d+ ended \(exit code -9\)", up.errors.read_text(encoding="utf-8"))
     wait_until(lambda: all(map(is_gone, processes)), "all of its processes are gone")
 
@@ -107,7 +107,7 @@ def test_a_port_in_use_is_said_and_nothing_is_started(tmp_path: Path) -> None:
         other.listen()
         fleet = Up(tmp_path, f"--broker-port={other.getsockname()[1]}")
         try:
-            assert fleet.process.wait(30) == 2
+            assert fleet.process.wait(120) == 2
         finally:
             fleet.end()
     errors = fleet.errors.read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def test_a_configured_fleet_says_itself_how_many_repls_it_has() -> None:
     with Fleet(Settings(), FleetOptions(machines=1, repls=1, s3=False, flower=False)) as fleet:
         environ = {**os.environ, **fleet.environ}
         # A worker says every five seconds what it has.
-        wait_until(lambda: repls(environ) == 1, "the worker reports its REPL", deadline_seconds=60)
+        wait_until(lambda: repls(environ) == 1, "the worker reports its REPL")
         done = subprocess.run(
             [sys.executable, str(EXAMPLE), "--configured", "--episodes=20", "--at-once=8"],
             env=environ,

@@ -243,7 +243,7 @@ def test_a_worker_that_cannot_start_shows_no_secret(stage: Stage, overrides: dic
     worker = stage.worker("unstarted", **overrides)
     worker.start()
     try:
-        wait_until(lambda: not worker.running or "ERROR" in worker.log(), "it says why", 60)
+        wait_until(lambda: not worker.running or "ERROR" in worker.log(), "it says why")
     finally:
         worker.kill()
     assert worker.log()

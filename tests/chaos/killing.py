@@ -83,7 +83,7 @@ def kill_consumers(url: str, *, kills: int, seed: int, transport: Literal["lease
                     return not client.exists(queue, keys.leased, keys.leases, keys.interactive, keys.bulk)
                 return not client.exists(queue)
 
-            wait_until(is_empty, "all that is left is done", 60)
+            wait_until(is_empty, "all that is left is done")
         finally:
             consumer.kill()
             consumer.wait()

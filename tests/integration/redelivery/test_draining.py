@@ -199,6 +199,6 @@ async def test_states_that_were_dear_to_reach_are_stored_before_a_worker_ends(
         assert state is not None
         assert not list(store.rglob("*"))
         machine.ask_to_end()
-        await until(lambda: not machine.running, "it has ended", deadline_seconds=60)
+        await until(lambda: not machine.running, "it has ended")
     assert machine.exit_code == 0
     assert state.id in {path.name for path in (store / "exports").rglob("*")}

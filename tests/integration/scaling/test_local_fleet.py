@@ -124,7 +124,7 @@ async def test_from_nothing_through_a_preemption_and_back_to_nothing(
 ) -> None:
     async with Client(settings) as client:
         calls = [asyncio.create_task(client.run_code("%sleep 0.5")) for _ in range(400)]
-        await until(lambda: fleet.count(MachineState.WARM) >= 2, "two machines take work", 60)
+        await until(lambda: fleet.count(MachineState.WARM) >= 2, "two machines take work")
         await until(lambda: sum(call.done() for call in calls) > 20, "both work")
         victim = next(m.id for m in fleet.steps[-1].snapshot.machines if m.state is MachineState.WARM)
         fleet.provider.preempt(victim)
@@ -142,7 +142,7 @@ async def test_from_nothing_through_a_preemption_and_back_to_nothing(
         await until(lambda steps=steps: len(fleet.steps) > steps + 1, "the controller has looked")  # type: ignore[misc]
     await until(lambda: fleet.steps[-1].decision.wanted == 0, "no machine is wanted")
     fleet.clock.ahead += 60
-    await until(lambda: not fleet.steps[-1].snapshot.machines, "all machines have drained and ended", 60)
+    await until(lambda: not fleet.steps[-1].snapshot.machines, "all machines have drained and ended")
     await until(lambda: not any(process.running for process in processes), "no process is left")
     assert any(step.decision.drain for step in fleet.steps)
 
@@ -185,7 +185,7 @@ async def test_a_machine_that_fails_by_itself_is_a_refusal_and_its_log_is_named(
     async with LocalProvider(start, [OFFER]) as provider:
         await provider.launch(OFFER.name, 1)
         [instance] = await provider.instances()
-        await until(lambda: machines[0].failure, "the worker has refused its settings", 30)
+        await until(lambda: machines[0].failure, "the worker has refused its settings")
         assert await provider.instances() == []
         refused = await provider.refused()
         assert await provider.refused() == {}

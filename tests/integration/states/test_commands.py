@@ -192,7 +192,7 @@ async def test_a_bucket_is_counted_verified_and_emptied(s3: Seaweed, monkeypatch
     assert "1 deleted" in damaged.stdout
     assert blob_name(sha256) in damaged.stdout
     assert "0 objects" in states(bucket, "gc", "--older-than", "1h").stdout
-    wait_until(lambda: "1 objects" in states(bucket, "gc", "--older-than", "1s", "--dry-run").stdout, "it is old", 30)
+    wait_until(lambda: "1 objects" in states(bucket, "gc", "--older-than", "1s", "--dry-run").stdout, "it is old")
     assert "1 objects" in states(bucket, "gc", "--older-than", "1s").stdout
     async with open_store(bucket) as store:
         assert [info.name.partition("/")[0] async for info in store.list()] == ["recipes"]
