@@ -13,6 +13,9 @@ A worker waits for one list only, so the queue tells of every message. What is i
 empty string; which message it stands for is decided when it is taken. Hence a ticket may be lost or doubled without
 harm: one too many finds no message, one too few is made good by SWEEP. One message to one ticket is the rule all the
 same: the queue's length is the backlog.
+
+A script that fails is not undone. So what can fail, on a key that somebody made of another type, comes before a message
+leaves its place, and a message comes to its next place before it leaves the last one.
 """
 
 from producer.keys import REVOKED
@@ -41,7 +44,7 @@ DROPPED_AT_ONCE = 200
 #
 # No text in JSON holds a bare quotation mark, so what looks like the field with the call's id is it.
 #
-# What producers may write is not taken for granted: a script that fails is not undone, and what it had popped is lost.
+# What producers may write is not taken for granted.
 CHOOSE = f"""
 local function is_revoked(entry)
   local _, last = string.find(entry, '"correlation_id":"', 1, true)
@@ -96,24 +99,30 @@ TAKE = (
     + CHOOSE
     + f"""
 local taken, queue, tag = KEYS[1], KEYS[5], ARGV[1]
+redis.call('HLEN', KEYS[2])
+redis.call('ZCARD', KEYS[3])
+local losses = redis.call('HGET', KEYS[4], tag)
 local entry
 repeat
   entry = redis.call('RPOP', taken)
   if not entry then return false end
   local is_ours = tag == '' and entry == '' or tag ~= '' and string.find(entry, tag, 1, true)
-  if not is_ours then redis.call('RPUSH', queue, entry) end
+  if not is_ours then
+    redis.call('RPUSH', taken, entry)
+    redis.call('LMOVE', taken, queue, 'RIGHT', 'RIGHT')
+  end
 until is_ours
 while redis.call('LMOVE', taken, queue, 'RIGHT', 'RIGHT') do end
 if tag ~= '' then
-  local losses = redis.call('HGET', KEYS[4], tag)
-  if losses or redis.call('EXISTS', KEYS[6], KEYS[7]) == 0 then
+  local lane = KEYS[7] .. ':{PLAIN_PRODUCER}'
+  local is_new = redis.call('EXISTS', lane) == 0
+  if losses or redis.call('EXISTS', KEYS[6], KEYS[7]) == 0
+    or type(redis.pcall('LPUSH', lane, tag .. ' ' .. entry)) == 'table' then
     redis.call('HSET', KEYS[2], tag, entry)
     redis.call('ZADD', KEYS[3], now, tag)
     return {{tonumber(losses or 0)}}
   end
-  local lane = KEYS[7] .. ':{PLAIN_PRODUCER}'
-  if redis.call('EXISTS', lane) == 0 then redis.call('RPUSH', KEYS[7], '{PLAIN_PRODUCER}') end
-  redis.call('LPUSH', lane, tag .. ' ' .. entry)
+  if is_new then redis.call('RPUSH', KEYS[7], '{PLAIN_PRODUCER}') end
 end
 local chosen, message, dropped = choose(KEYS[6], KEYS[7], KEYS[8])
 -- Their tickets go, too. Without a message that is one less: the one that was taken.
@@ -153,15 +162,18 @@ ACK = ACKNOWLEDGE + "return acknowledge(KEYS[1], KEYS[2], KEYS[3], ARGV[1])"
 # KEYS leased, leases, losses, queue; ARGV tag, losses. Puts it where it is taken next, and returns whether that was
 # done. Not for who lost the lease meanwhile: it is known by the losses that TAKE had told it, which have grown since.
 # That it was leased before is remembered by a place among the losses.
-HAND_BACK = """
+HAND_BACK = (
+    ALSO_WHEN_FULL.format(2)
+    + """
 local message = redis.call('HGET', KEYS[1], ARGV[1])
 if not message or (redis.call('HGET', KEYS[3], ARGV[1]) or '0') ~= ARGV[2] then return 0 end
+redis.call('RPUSH', KEYS[4], message)
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('HSETNX', KEYS[3], ARGV[1], 0)
-redis.call('RPUSH', KEYS[4], message)
 return 1
 """
+)
 
 # KEYS queue, taken, leases. What BLMOVE does, without waiting, on a server that refuses it.
 POP = ALSO_WHEN_FULL.format(3) + "return redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')"
@@ -191,12 +203,12 @@ SWEEP = (
 local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, tag in ipairs(ended) do
   local message = redis.call('HGET', KEYS[1], tag)
-  redis.call('ZREM', KEYS[2], tag)
-  redis.call('HDEL', KEYS[1], tag)
   if message then
     redis.call('HINCRBY', KEYS[3], tag, 1)
     redis.call('RPUSH', KEYS[5], message)
   end
+  redis.call('ZREM', KEYS[2], tag)
+  redis.call('HDEL', KEYS[1], tag)
 end
 local rescued = 0
 for _, taken in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[1])) do

@@ -8,10 +8,18 @@ import hypothesis.strategies as st
 import pytest
 import redis
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from producer.keys import REVOKED
 from producer.lane import PRIORITIES, Lane, Priority
 from producer.publisher import PUBLISH
 from tasks.redelivery import scripts
@@ -42,10 +50,18 @@ class Leases(RuleBasedStateMachine):
         self.client = redis.Redis.from_url(self.server.url, retry=Retry(NoBackoff(), 0))
         self.published: dict[str, bytes] = {}
         self.acknowledged: set[str] = set()
+        self.revoked: set[str] = set()
+        self.dropped: set[str] = set()  # of these, what was dropped before a worker had it
         self.beliefs: list[dict[str, int]] = [{}, {}, {}]
         self.restarts = 0
+        self.is_meddled_with = False
         self.is_told = True  # until somebody takes tickets away or invents some
         self.invented = 0
+
+    @initialize(is_meddled_with=st.booleans())
+    def choose(self, is_meddled_with: bool) -> None:
+        """Half of the runs are without meddlers: only those can hold tickets and messages to be even."""
+        self.is_meddled_with = is_meddled_with
 
     def teardown(self) -> None:
         """Whatever came before: one more worker and the sweep bring everything to an end."""
@@ -56,8 +72,10 @@ class Leases(RuleBasedStateMachine):
             for tag in list(self.beliefs[0]):
                 del self.beliefs[0][tag]
                 self._acknowledge(tag)
-        assert self.acknowledged == set(self.published), "something waits, and no worker is told of it"
+        assert not self.acknowledged & self.dropped, "what nobody sees any more was held"
+        assert self.acknowledged | self.dropped == set(self.published), "something waits, and no worker is told of it"
         assert not self.client.exists(self.keys.queue, self.keys.interactive, self.keys.bulk)
+        self.client.delete(REVOKED)
         self.client.close()
 
     def _taken(self, worker: int) -> str:
@@ -65,7 +83,8 @@ class Leases(RuleBasedStateMachine):
 
     def _message(self) -> tuple[str, bytes]:
         tag = f"tag{len(self.published):08}"
-        self.published[tag] = b'{"properties": {"delivery_tag": "%s"}}' % tag.encode()
+        properties = b'{"delivery_tag": "%s", "correlation_id":"%s"}' % (tag.encode(), _call_id(tag).encode())
+        self.published[tag] = b'{"properties": %s}' % properties
         return tag, self.published[tag]
 
     @rule()
@@ -74,12 +93,32 @@ class Leases(RuleBasedStateMachine):
         _, message = self._message()
         self.client.lpush(self.keys.queue, message)
 
-    @rule(priority=st.sampled_from(PRIORITIES), producer=st.sampled_from("ab"), count=st.integers(1, 3))
-    def publish_in_a_lane(self, priority: Priority, producer: str, count: int) -> None:
+    @rule(
+        priority=st.sampled_from(PRIORITIES),
+        producer=st.sampled_from("ab"),
+        count=st.integers(1, 3),
+        given_up=st.integers(0, 2),
+    )
+    def publish_in_a_lane(self, priority: Priority, producer: str, count: int, given_up: int) -> None:
+        """Some are given up before any worker could have them."""
         lane = Lane(self.keys.queue, priority, producer)
-        entries = [b"%s %s" % (tag.encode(), message) for tag, message in (self._message() for _ in range(count))]
+        messages = dict(self._message() for _ in range(count))
+        for tag in list(messages)[:given_up]:
+            self._revoke(tag)
+        entries = [b"%s %s" % (tag.encode(), message) for tag, message in messages.items()]
         self.client.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, producer, *entries)
 
+    @precondition(lambda self: self.published)
+    @rule(draw=st.randoms(use_true_random=False))
+    def revoke(self, draw: object) -> None:
+        """Its producer gave it up: in a lane it is dropped when its turn comes, and nowhere else."""
+        self._revoke(draw.choice(sorted(self.published)))  # type: ignore[attr-defined] # random.Random, of hypothesis
+
+    def _revoke(self, tag: str) -> None:
+        self.client.zadd(REVOKED, {_call_id(tag): 1})
+        self.revoked.add(tag)
+
+    @precondition(lambda self: self.is_meddled_with)
     @rule()
     def lose_tickets(self) -> None:
         """As a worker of an older version does, or somebody who deletes the queue; whole messages he puts back."""
@@ -89,6 +128,7 @@ class Leases(RuleBasedStateMachine):
             self.client.rpush(self.keys.queue, *whole)
         self.is_told = False
 
+    @precondition(lambda self: self.is_meddled_with)
     @rule()
     def invent_a_ticket(self) -> None:
         self.client.lpush(self.keys.queue, b"")
@@ -109,14 +149,16 @@ class Leases(RuleBasedStateMachine):
     def _take(self, worker: int, pop: Callable[[], object]) -> None:
         keys = self.keys
         self.client.eval(scripts.REGISTER, 1, keys.consumers, self._taken(worker))
+        in_lanes = set(self._in_lanes())
         raw = pop()
         if raw is None:
             return
         tag = "" if raw == b"" else next(tag for tag, message in self.published.items() if message == raw)
         names = (self._taken(worker), keys.leased, keys.leases, keys.losses, keys.queue)
         took = self.client.eval(scripts.TAKE, 8, *names, keys.interactive, keys.bulk, keys.turns, tag)
+        self._note_dropped(in_lanes, lined_up=tag)
         if took is None:
-            assert not tag, "a whole message that was there was not leased"
+            assert tag in ("", *self.dropped), "a whole message that was there was not leased"
             assert not self._in_lanes(), "a ticket found no message, and one waits"
             return
         losses, *chosen = cast("list[Any]", took)
@@ -124,6 +166,13 @@ class Leases(RuleBasedStateMachine):
             tag = chosen[0].decode()
             assert chosen[1] == self.published[tag]
         self.beliefs[worker][tag] = losses
+
+    def _note_dropped(self, in_lanes: set[bytes], *, lined_up: str) -> None:
+        """What TAKE dropped: of what was revoked, and in a lane, where it has just put what was taken, too."""
+        places = self._places()
+        gone = {tag for tag in self.revoked - self.acknowledged - self.dropped if self.published[tag] not in places}
+        assert all(tag == lined_up or self.published[tag] in in_lanes for tag in gone), "it was not in a lane"
+        self.dropped |= gone
 
     @rule(worker=WORKERS, draw=st.randoms(use_true_random=False))
     def acknowledge(self, worker: int, draw: object) -> None:
@@ -210,7 +259,7 @@ class Leases(RuleBasedStateMachine):
     def nothing_is_lost_or_twice_and_what_is_done_stays_done(self) -> None:
         places = self._places()
         for tag, message in self.published.items():
-            assert places.count(message) == (tag not in self.acknowledged), tag
+            assert places.count(message) == (tag not in self.acknowledged | self.dropped), tag
 
     @invariant()
     def nothing_is_held_without_a_lease_or_remembered_without_need(self) -> None:
@@ -250,6 +299,10 @@ class Leases(RuleBasedStateMachine):
     def _places(self) -> list[bytes]:
         held = cast("list[bytes]", self.client.hvals(self.keys.leased))
         return [*self._entries(), *held, *self._in_lanes()]
+
+
+def _call_id(tag: str) -> str:
+    return f"call-{tag}"
 
 
 def test_in_any_order_nothing_is_lost_and_only_one_acknowledgement_counts(server: Valkey) -> None:

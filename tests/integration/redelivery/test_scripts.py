@@ -1,11 +1,15 @@
 """The steps of a delivery, one by one, on a real server."""
 
-from typing import Any
+from typing import Any, cast
 
+import pytest
 import redis
 
+from producer.lane import Lane
+from producer.publisher import PUBLISH
 from tasks.redelivery import scripts
 from tasks.redelivery.keys import QueueKeys
+from tests.lanes import lanes
 
 TAG = "0123456789abcdef"
 MESSAGE = b'{"properties": {"delivery_tag": "0123456789abcdef"}}'
@@ -17,6 +21,11 @@ def take(broker: redis.Redis, keys: QueueKeys, taken: str) -> object:
     names = (taken, keys.leased, keys.leases, keys.losses, keys.queue, keys.interactive, keys.bulk, keys.turns)
     told: Any = broker.eval(scripts.TAKE, 8, *names, TAG)
     return None if told is None else told[0]
+
+
+def take_ticket(broker: redis.Redis, keys: QueueKeys, taken: str) -> object:
+    names = (taken, keys.leased, keys.leases, keys.losses, keys.queue, keys.interactive, keys.bulk, keys.turns)
+    return broker.eval(scripts.TAKE, 8, *names, "")
 
 
 def sweep(broker: redis.Redis, keys: QueueKeys, *, lease_ms: int, forget_ms: int = 10**9) -> object:
@@ -140,3 +149,69 @@ def test_a_silent_consumer_is_looked_after_until_it_is_long_gone(broker: redis.R
     assert sweep(broker, keys, lease_ms=-1) == [0, 1, 0]
     sweep(broker, keys, lease_ms=-1, forget_ms=-1)
     assert not broker.exists(keys.consumers)
+
+
+def places(broker: redis.Redis, keys: QueueKeys, *others: str) -> list[bytes]:
+    """All messages that wait or are held, wherever a key is of the right type."""
+    found = [message for lane in lanes(broker, keys.queue).values() for message in lane]
+    for key in (keys.queue, *others):
+        if broker.type(key) == b"list":
+            found += [entry for entry in cast("list[bytes]", broker.lrange(key, 0, -1)) if entry]
+    if broker.type(keys.leased) == b"hash":
+        found += cast("list[bytes]", broker.hvals(keys.leased))
+    return found
+
+
+@pytest.mark.parametrize("spoilt", ["leased", "leases", "losses"])
+def test_a_key_of_another_type_costs_no_message_that_is_taken(
+    broker: redis.Redis, keys: QueueKeys, spoilt: str
+) -> None:
+    whole, by_ticket = keys.taken("whole"), keys.taken("by ticket")
+    lane = Lane(keys.queue, "bulk", "a")
+    broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, "a", b"ffffffffffffffff %s" % OTHER)
+    broker.lmove(keys.queue, by_ticket, "RIGHT", "LEFT")
+    broker.lpush(whole, MESSAGE)
+    broker.set(getattr(keys, spoilt), "nonsense")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        take(broker, keys, whole)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        take_ticket(broker, keys, by_ticket)
+    assert sorted(places(broker, keys, whole)) == sorted([MESSAGE, OTHER])
+    broker.delete(getattr(keys, spoilt))
+    assert take_ticket(broker, keys, by_ticket) == [0, b"ffffffffffffffff", OTHER]
+    assert take(broker, keys, whole) == 0
+    assert broker.hlen(keys.leased) == broker.zcard(keys.leases) == 2
+
+
+@pytest.mark.parametrize("spoilt", ["leases", "losses", "queue"])
+@pytest.mark.parametrize("step", ["hand back", "sweep"])
+def test_a_key_of_another_type_costs_no_message_that_goes_back(
+    broker: redis.Redis, keys: QueueKeys, spoilt: str, step: str
+) -> None:
+    broker.lpush(keys.taken("me"), MESSAGE)
+    take(broker, keys, keys.taken("me"))
+    key = getattr(keys, spoilt)
+    kept = broker.dump(key)
+    broker.delete(key)
+    broker.set(key, "nonsense")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        hand_back(broker, keys, losses=0) if step == "hand back" else sweep(broker, keys, lease_ms=-1)
+    assert places(broker, keys) == [MESSAGE]
+    broker.delete(key)
+    if kept is not None:
+        broker.restore(key, 0, kept)
+    sweep(broker, keys, lease_ms=-1)
+    assert broker.lrange(keys.queue, 0, -1) == [MESSAGE]
+    assert not broker.exists(keys.leased, keys.leases)
+
+
+def test_where_the_lane_of_celerys_messages_is_none_they_are_leased_as_they_are(
+    broker: redis.Redis, keys: QueueKeys
+) -> None:
+    lane = Lane(keys.queue, "bulk", "a")
+    broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, "a", b"ffffffffffffffff %s" % OTHER)
+    broker.set(f"{keys.bulk}:{scripts.PLAIN_PRODUCER}", "nonsense")
+    broker.lpush(keys.taken("me"), MESSAGE)
+    assert take(broker, keys, keys.taken("me")) == 0
+    assert broker.hgetall(keys.leased) == {TAG.encode(): MESSAGE}
+    broker.delete(f"{keys.bulk}:{scripts.PLAIN_PRODUCER}", lane.key, lane.ring)
