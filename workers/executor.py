@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, assert_never
@@ -116,15 +117,17 @@ class Executor:
             Path(settings.cache_directory) if settings.cache_directory else None, limit_bytes=settings.cache_bytes
         )
         self._blobs = Blobs(store, signer=Signer(settings.blob_keys), cache=self._cache, costs=self._costs)
-        self._restorer = Restorer(
-            self._blobs,
-            self._costs,
-            self.counts,
-            adapter=get_adapter(pool.project.adapter),
-        )
+        adapter = get_adapter(pool.project.adapter)
+        self._restorer = Restorer(self._blobs, self._costs, self.counts, adapter=adapter)
         keepsakes = Keepsakes()
         self._exporter = Exporter(
-            self._blobs, self._cache, costs=self._costs, counts=self.counts, keepsakes=keepsakes, settings=settings
+            self._blobs,
+            self._cache,
+            adapter=adapter,
+            costs=self._costs,
+            counts=self.counts,
+            keepsakes=keepsakes,
+            settings=settings,
         )
         self._rescuer = Rescuer(
             pool,
@@ -158,9 +161,10 @@ class Executor:
 
     async def aclose(self) -> None:
         """Give up exports that are under way and delete the cached pickles. Close it before the pool."""
-        await self._exporter.aclose()
-        await self._blobs.aclose()
-        self._cache.close()
+        async with AsyncExitStack() as parts:  # the last one first; one that fails, or a cancellation, spares no other
+            parts.callback(self._cache.close)
+            parts.push_async_callback(self._blobs.aclose)
+            parts.push_async_callback(self._exporter.aclose)
 
     def stuck(self) -> dict[asyncio.Task[Any], float]:
         """Who waits for a first REPL while all of them work, and since when (monotonic): nothing was begun for it.
@@ -332,19 +336,9 @@ class Executor:
         try:
             if whole.kind == "environment":
                 reason = "environments are restored by running their commands again: there is nothing to store"
-            elif work.blob is not None and await self._exporter.is_stored(work):
-                blob = work.blob
-            elif not (reason := self._exporter.why_not(work.state_id)):
-                async with self._bench.restored(work) as (repl, handle):
-                    work.exports.clear()  # it is what we are about to do
-                    export = Export(work.state_id, work.recipe.depth, handle)
-                    started = time.monotonic()
-                    try:
-                        pickle = await self._exporter.pickle(repl, export, work.limits)
-                    finally:
-                        work.lean_seconds += time.monotonic() - started
-                # The REPL is free again: others need not wait for the store.
-                blob = await self._exporter.store(export, pickle, timeout_seconds=work.seconds_left)
+            elif not (reason := self._exporter.why_useless(work)):
+                async with self._exporter.turn(work.state_id):
+                    blob, reason = await self._export_proof_state(work)
         except PickleFailedError as failed:
             reason = str(failed)
         except StoreUnavailableError as error:
@@ -360,6 +354,23 @@ class Executor:
             else:
                 exported = msgspec.structs.replace(exported, steps=(), prefix=prefix)
         return ExportStateResult(outcome=Outcome.OK, reason=reason, state=exported, **work.account())
+
+    async def _export_proof_state(self, work: Work) -> tuple[BlobRef | None, str]:
+        """The blob of a proof state, made now where there is none, or why there can be none."""
+        if (blob := await self._exporter.stored(work)) is not None:
+            return blob, ""
+        if reason := self._exporter.why_not(work.state_id):
+            return None, reason
+        async with self._bench.restored(work) as (repl, handle):
+            work.exports.clear()  # it is what we are about to do
+            export = Export(work.state_id, work.recipe.depth, handle)
+            started = time.monotonic()
+            try:
+                pickle = await self._exporter.pickle(repl, export, work.limits)
+            finally:
+                work.lean_seconds += time.monotonic() - started
+        # The REPL is free again: others need not wait for the store.
+        return await self._exporter.store(export, pickle, timeout_seconds=work.seconds_left), ""
 
 
 class _TacticFailedError(Exception):

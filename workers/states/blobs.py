@@ -5,7 +5,7 @@ Nothing here knows a REPL. Every failure to fetch is a StoreError, so that whoev
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from workers.states.signing import Signer
 
 T = TypeVar("T")
 
-# Which pickle stands for a state that carries none: exported by a policy, while its reference was already on its way.
+# Which pickle stands for a state, for references that left without one, and so that a state is pickled once.
 EXPORTS = "exports"
 
 _REMEMBERED_RECIPES = 256
@@ -56,6 +56,12 @@ class Blobs:
         self._fetches: dict[str, asyncio.Task[Path]] = {}
         self._recipes: LRU[str, StateRef] = LRU(_REMEMBERED_RECIPES)
         self._down_until = 0.0
+        self._no_looks_until = 0.0
+
+    @property
+    def can_look(self) -> bool:
+        """Whether there is any use in asking which blobs there are now."""
+        return self.can_load and time.monotonic() >= self._no_looks_until
 
     @property
     def can_load(self) -> bool:
@@ -113,13 +119,16 @@ class Blobs:
     async def _fetch(self, blob: BlobRef) -> Path:
         started = time.monotonic()
         data = await self._read(self._required_store().get(blob.sha256))
-        pickle = unpack(data, blob.encoding, blob.unpacked_bytes)
-        try:
-            path = await asyncio.to_thread(self._cache.add, blob.sha256, pickle)
-        except OSError as error:
-            raise StoreError(f"what was fetched cannot be kept on this worker's disk: {error}") from error
+        path = await asyncio.to_thread(self._keep, blob, data)
         self._costs.add_fetch(time.monotonic() - started)
         return path
+
+    def _keep(self, blob: BlobRef, data: bytes) -> Path:
+        pickle = unpack(data, blob.encoding, blob.unpacked_bytes)
+        try:
+            return self._cache.add(blob.sha256, pickle)
+        except OSError as error:
+            raise StoreError(f"what was fetched cannot be kept on this worker's disk: {error}") from error
 
     async def _read(self, reading: Awaitable[bytes]) -> bytes:
         try:
@@ -175,25 +184,37 @@ class Blobs:
         )
         return msgspec.structs.replace(blob, signature=self._signer.sign(blob, state_id))
 
-    async def announce(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> None:
-        """Let every worker find the blob by its state. Raises as `save` does."""
-        data = msgspec.json.encode(blob)
-        await self._write(lambda store: store.put_named(export_name(state_id), data), timeout_seconds)
+    async def announce(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> BlobRef:
+        """Let every worker find the blob by its state; returns the one that they find.
 
-    async def find(self, state_ids: Iterable[str]) -> dict[str, BlobRef]:
-        """The blobs that were announced for some of these states and that this fleet signed."""
-        wanted = list(state_ids)
-        found = await asyncio.gather(*(self._find(state_id) for state_id in wanted))
-        return {state_id: blob for state_id, blob in zip(wanted, found, strict=True) if blob is not None}
+        That is another one where somebody was first, whose blob is good. Raises as `save` does.
+        """
+        name, data = export_name(state_id), msgspec.json.encode(blob)
+        deadline = time.monotonic() + timeout_seconds
+        if await self._write(lambda store: store.put_named(name, data, only_new=True), timeout_seconds):
+            return blob
+        for first in await self.find({blob.steps: state_id}):
+            if await self.is_good(first, state_id, timeout_seconds=deadline - time.monotonic()):
+                return first
+        await self._write(lambda store: store.put_named(name, data), deadline - time.monotonic())
+        return blob
 
-    async def _find(self, state_id: str) -> BlobRef | None:
+    async def find(self, state_ids: Mapping[int, str]) -> list[BlobRef]:
+        """The blobs that were announced for some of these states, by their depths, and that this fleet signed."""
+        found = await asyncio.gather(*(self._find(state_id, depth) for depth, state_id in state_ids.items()))
+        return [blob for blob in found if blob is not None]
+
+    async def _find(self, state_id: str, depth: int) -> BlobRef | None:
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 data = await self._read(self._required_store().get_named(export_name(state_id)))
             blob = msgspec.json.decode(data, type=BlobRef)
-        except (StoreError, TimeoutError, *UNREADABLE):
+        except TimeoutError:
+            self._no_looks_until = time.monotonic() + _DOWN_SECONDS
             return None
-        return blob if self._signer.accepts(blob, state_id) else None
+        except (StoreError, *UNREADABLE):
+            return None
+        return msgspec.structs.replace(blob, steps=depth) if self._signer.accepts(blob, state_id) else None
 
     async def save_recipe(self, state: StateRef, *, timeout_seconds: float) -> PrefixRef:
         """Store all steps of `state`; the answer stands for them. Raises as `save` does."""

@@ -105,7 +105,7 @@ class PickleCache:
             self._is_closed = True
             self._sizes.clear()
             self._total_bytes = 0
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _delete(self._folder)
         self._lock_file.close()
 
 
@@ -118,12 +118,21 @@ def _make_folder(parent: Path) -> tuple[Path, BinaryIO]:
     return folder, lock
 
 
+def _delete(folder: Path) -> None:
+    """Delete a cache, its lock at the end: what is left by whoever is killed meanwhile is known for abandoned."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _delete_abandoned(parent: Path) -> None:
     """Delete the folders of this user's caches whose process is gone."""
     for folder in parent.glob(_PREFIX + "*"):
         try:
             with (folder / _LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                _delete(folder)
         except OSError:
             continue  # in use, another user's, or just being made

@@ -19,7 +19,7 @@ from producer.errors import LeanFleetError
 
 
 class ExchangeError(LeanFleetError):
-    """A REPL left something else than a file of a bearable size."""
+    """A REPL left something else than a file that can be read and is of a bearable size."""
 
 
 def new_path(folder: Path) -> Path:
@@ -55,7 +55,7 @@ async def take(path: Path, *, limit_bytes: int) -> bytes:
     """Read a file that a REPL was to write, and delete it; empty where there is none.
 
     Raises:
-        ExchangeError: it is not a plain file, or has more than `limit_bytes`.
+        ExchangeError: it is not a plain file, has more than `limit_bytes`, or cannot be read.
     """
     return await asyncio.to_thread(_take, path, limit_bytes)
 
@@ -71,8 +71,11 @@ def _take(path: Path, limit_bytes: int) -> bytes:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ExchangeError("a REPL left no plain file")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(limit_bytes + 1)
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise ExchangeError(f"what a REPL left cannot be read: {error.strerror}") from error
     with contextlib.suppress(OSError):
         path.unlink()
     if len(data) > limit_bytes:

@@ -1,6 +1,7 @@
 """Exporting proof states: a REPL pickles one, and the store keeps it.
 
-What ended its process is tried once. What a REPL could not pickle may have met a full disk, and is tried again later.
+What ended its process is tried once. What a REPL could not pickle may have met a full disk, and what was killed for a
+limit may need more than it was given: both are tried again later.
 """
 
 import asyncio
@@ -10,12 +11,22 @@ import math
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
+from weakref import WeakValueDictionary
 
-from producer.errors import LeanFleetError, PoolClosedError, ReplError
+from producer.errors import (
+    InvalidInputError,
+    LeanFleetError,
+    PoolClosedError,
+    ReplDiedError,
+    ReplError,
+    ReplTimeoutError,
+    StoreUnavailableError,
+)
 from producer.state import BlobRef
 from workers.lru import LRU
 from workers.outcomes import soft_error
 from workers.pool import WarmREPL
+from workers.protocol.adapter import Adapter
 from workers.protocol.requests import PickleProofState
 from workers.protocol.responses import ErrorResponse
 from workers.settings import WorkerSettings
@@ -48,13 +59,18 @@ class Exporter:
         blobs: Blobs,
         cache: PickleCache,
         *,
+        adapter: Adapter,
         costs: Costs,
         counts: Counter[str],
         keepsakes: Keepsakes,
         settings: WorkerSettings,
     ) -> None:
-        """Pickles go through `cache`'s folder where a REPL has none of its own; `keepsakes` forget what was stored."""
+        """`adapter` is that of the REPLs that will be handed in.
+
+        Pickles go through `cache`'s folder where a REPL has none of its own; `keepsakes` forget what was stored.
+        """
         self.tasks: set[asyncio.Task[None]] = set()
+        self._adapter = adapter
         self._blobs = blobs
         self._cache = cache
         self._costs = costs
@@ -63,6 +79,7 @@ class Exporter:
         self._settings = settings
         # Why, and until when that is believed (monotonic).
         self._unpicklable: LRU[str, tuple[str, float]] = LRU(_REMEMBERED_UNPICKLABLE)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f"<Exporter, {len(self.tasks)} under way>"
@@ -75,22 +92,41 @@ class Exporter:
         if self.tasks:
             await asyncio.wait(self.tasks)
 
+    def turn(self, state_id: str) -> asyncio.Lock:
+        """To be held while a state is exported: whoever has waited for it finds the pickle of the one before."""
+        return self._turns.setdefault(state_id, asyncio.Lock())
+
     def why_not(self, state_id: str) -> str:
         """Why a state cannot be exported, as far as that is known; empty where it can be tried."""
         reason, until = self._unpicklable.get(state_id, ("", math.inf))
         return self._blobs.why_not or (reason if time.monotonic() < until else "")
 
-    async def is_stored(self, work: Work) -> bool:
-        """Whether the state came with a blob of its own that can be had and trusted."""
-        if work.blob is None or work.blob.steps != work.recipe.depth:
-            return False
-        return await self._blobs.is_good(work.blob, work.state_id, timeout_seconds=work.timeout_seconds)
+    def why_useless(self, work: Work) -> str:
+        """Why no worker would load a pickle of a proof state of `work`; empty where one would."""
+        if work.recipe.base_depth == 0 or self._adapter.loads_onto_commands:
+            return ""
+        return "this REPL loads no pickle onto commands: a state behind some is restored from its recipe"
+
+    async def stored(self, work: Work) -> BlobRef | None:
+        """A blob of the state that can be had and trusted: the one that it came with, or one that was announced.
+
+        Raises StoreUnavailableError.
+        """
+        blobs = [work.blob] if work.blob is not None and work.blob.steps == work.recipe.depth else []
+        for look in (False, True):
+            if look:
+                blobs = await self._blobs.find({work.recipe.depth: work.state_id}) if self._blobs.can_look else []
+            for blob in blobs:
+                if await self._blobs.is_good(blob, work.state_id, timeout_seconds=work.timeout_seconds):
+                    return blob
+        return None
 
     async def pickle(self, repl: WarmREPL, export: Export, limits: Limits) -> bytes:
         """Pickle a proof state that is in `repl`.
 
         Raises:
-            PickleFailedError: Lean cannot pickle this state; remembered, for ever if its process ended.
+            PickleFailedError: Lean did not pickle this state. Remembered: for ever where its process died of it, not at
+                all where it was killed since less time was left than exports usually have.
             LostStateError: the process does not know it.
             PoolClosedError: the pool was closed by force.
             ReplTimeoutError: no time is left; the state was not tried.
@@ -106,10 +142,16 @@ class Exporter:
                 )
             except PoolClosedError:
                 raise
+            except InvalidInputError as error:
+                self._counts["export_rejected"] += 1
+                raise self._cannot_pickle(export.state_id, f"the state cannot be pickled: {error.message}") from error
             except ReplError as error:
                 self._counts["export_killed"] += 1
                 why = f"pickling this state ended its process, so that it is restored from its recipe: {error.message}"
-                raise self._cannot_pickle(export.state_id, why, for_ever=True) from error
+                if isinstance(error, ReplTimeoutError) and timeout_seconds < self._settings.export_timeout_seconds:
+                    raise PickleFailedError(why) from error
+                for_ever = isinstance(error, ReplDiedError)
+                raise self._cannot_pickle(export.state_id, why, for_ever=for_ever) from error
             if isinstance(response, ErrorResponse):
                 raise_if_lost(response)
                 self._counts["export_rejected"] += 1
@@ -126,26 +168,30 @@ class Exporter:
         return pickle
 
     async def store(self, export: Export, pickle: bytes, *, timeout_seconds: float) -> BlobRef:
-        """Store a pickle, without a lease. Raises StoreUnavailableError."""
+        """Store a pickle, without a lease, and let workers find it by its state; returns the one that they find.
+
+        Raises StoreUnavailableError.
+        """
         started = time.monotonic()
         blob = await self._blobs.save(
             pickle, state_id=export.state_id, steps=export.depth, timeout_seconds=timeout_seconds
         )
-        self._costs.add_export(time.monotonic() - started)
         self._keepsakes.forget(export.state_id)
         self._counts["exported"] += 1
+        seconds_left = started + timeout_seconds - time.monotonic()
+        try:
+            blob = await self._blobs.announce(blob, export.state_id, timeout_seconds=seconds_left)
+        except StoreUnavailableError as error:
+            log.info("the pickle of state %s cannot be found by its state: %s", export.state_id[:12], error)
+        self._costs.add_export(time.monotonic() - started)
         return blob
-
-    async def announce(self, export: Export, blob: BlobRef, *, timeout_seconds: float) -> None:
-        """Let workers find a pickle that no reply speaks of. Raises StoreUnavailableError."""
-        await self._blobs.announce(blob, export.state_id, timeout_seconds=timeout_seconds)
 
     def chosen(self, work: Work) -> list[Export]:
         """Of the states that were dear to reach, those that can be exported now."""
         wanted = [
             export
             for export in work.exports
-            if export.handle.kind == "proof_state" and not self.why_not(export.state_id)
+            if export.handle.kind == "proof_state" and not (self.why_useless(work) or self.why_not(export.state_id))
         ]
         if wanted and len(self.tasks) >= _MAX_EXPORTS:
             self._counts["export_skipped"] += len(wanted)
@@ -177,8 +223,7 @@ class Exporter:
                     break
         for export, pickle in pickles:
             try:
-                blob = await self.store(export, pickle, timeout_seconds=timeout_seconds)
-                await self.announce(export, blob, timeout_seconds=timeout_seconds)
+                await self.store(export, pickle, timeout_seconds=timeout_seconds)
             except LeanFleetError as error:
                 log.info("state %s is not exported: %s", export.state_id[:12], error)
                 return

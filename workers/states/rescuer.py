@@ -52,7 +52,7 @@ class Rescuer:
         """
         rebuild_seconds = work.replay_seconds + seconds
         costs = self._costs
-        if rebuild_seconds <= self._settings.export_after_seconds:
+        if rebuild_seconds <= self._settings.export_after_seconds or self._exporter.why_useless(work):
             return
         if is_dear(rebuild_seconds, fetch_seconds=costs.fetch_seconds, load_seconds=costs.load_seconds):
             depth = work.recipe.depth + steps
@@ -101,8 +101,7 @@ class Rescuer:
                 export = Export(keepsake.state_id, keepsake.depth, handle)
                 limits = Limits(timeout_seconds=deadline - time.monotonic(), memory_bytes=DEFAULT_MEMORY_BYTES)
                 pickle = await self._exporter.pickle(repl, export, limits)
-            blob = await self._exporter.store(export, pickle, timeout_seconds=deadline - time.monotonic())
-            await self._exporter.announce(export, blob, timeout_seconds=deadline - time.monotonic())
+            await self._exporter.store(export, pickle, timeout_seconds=deadline - time.monotonic())
         except PoolClosedError:
             raise
         except (LeanFleetError, PickleFailedError) as error:

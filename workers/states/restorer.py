@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from producer.errors import (
     BlobCorruptError,
     BlobMissingError,
@@ -39,6 +37,8 @@ _REMEMBERED_GOALS = 20_000
 _REMEMBERED_BAD_BLOBS = 10_000
 # A pickle is loaded in milliseconds. One that takes this long is broken, and its steps can be run in the time saved.
 _LOAD_SECONDS = 20.0
+# It gets as much even where less is left: that the time ran out says nothing about the pickle.
+_LEAST_LOAD_SECONDS = 5.0
 # A store that takes longer is of no use to somebody who waits for a proof.
 _FETCH_SECONDS = 5.0
 
@@ -54,7 +54,7 @@ class Limits:
     started_at: float = field(default_factory=time.monotonic)
 
     def restart(self) -> None:
-        """Let the time run from now: what was lost to a bad blob is not the work's fault."""
+        """Let the time run from now: what the store took, or a bad blob, is not the work's fault."""
         self.started_at = time.monotonic()
 
     def remaining_seconds(self) -> float:
@@ -100,6 +100,7 @@ class Restorer:
         chosen = plan(recipe, warm=repl.states, blobs=blobs, costs=self._costs)
         if not blobs and self._is_worth_a_look(chosen):
             blobs = self._usable(recipe, await self._announced(recipe))
+            limits.restart()
             chosen = plan(recipe, warm=repl.states, blobs=blobs, costs=self._costs)
         while chosen.blob is not None:
             handle = await self._from_blob(repl, recipe, chosen, chosen.blob, limits)
@@ -126,7 +127,7 @@ class Restorer:
 
     def _is_worth_a_look(self, without: Plan) -> bool:
         """Whether asking the store for pickles could pay; it never does for cheap steps, which are most."""
-        return self._blobs.can_load and is_dear(
+        return self._blobs.can_look and is_dear(
             without.seconds, fetch_seconds=self._costs.fetch_seconds, load_seconds=self._costs.load_seconds
         )
 
@@ -134,12 +135,7 @@ class Restorer:
         # Of the last states only: a search goes on near where it was, and each look is a request.
         depths = [depth for depth in range(recipe.depth, recipe.base_depth, -1) if recipe.can_go_on_from(depth)][:3]
         depths = [depth for depth in depths if not recipe.is_environment(depth)]
-        found = await self._blobs.find(recipe.ids[depth] for depth in depths)
-        return [
-            msgspec.structs.replace(found[recipe.ids[depth]], steps=depth)
-            for depth in depths
-            if recipe.ids[depth] in found
-        ]
+        return await self._blobs.find({depth: recipe.ids[depth] for depth in depths})
 
     async def _from_blob(
         self, repl: WarmREPL, recipe: Recipe, chosen: Plan, blob: BlobRef, limits: Limits
@@ -151,9 +147,10 @@ class Restorer:
         except StoreError as error:
             self._fall_back(blob, state_id, _REASONS.get(type(error), "unavailable"), error.message)
             return None
+        limits.restart()
         environment = await self._run(repl, recipe, chosen.environment_start, recipe.base_depth, limits)
         started = time.monotonic()
-        timeout_seconds = min(_LOAD_SECONDS, limits.remaining_seconds())
+        timeout_seconds = max(_LEAST_LOAD_SECONDS, min(_LOAD_SECONDS, limits.remaining_seconds()))
         try:
             async with handed(path, repl.folder) as readable:
                 request = UnpickleProofState(path=readable, environment=number_of(environment))
@@ -210,6 +207,8 @@ class Restorer:
                         f"{hole.index} is needed"
                     )
                 handle, depth = holes.sorries[hole.index], depth + 1
+                if handle.number < 0:
+                    raise RestoringError(f"the REPL made no proof state for sorry {hole.index} of step {depth - 2}")
         return handle
 
     def _known(self, repl: WarmREPL, state_id: str, *, is_root: bool) -> Handle:

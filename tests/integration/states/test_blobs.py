@@ -21,8 +21,9 @@ from producer.result import (
 )
 from producer.state import BlobRef, CommandStep, SorryStep, StateRef, TacticStep
 from producer.store import AsyncStore
-from producer.store.store import RECIPES, blob_name
+from producer.store.store import BLOBS, RECIPES, blob_name
 from tests.integration.states.conftest import KEY, Start, Worker
+from workers.states import blobs as blobs_module
 from workers.states import restorer
 from workers.states.blobs import export_name
 from workers.states.signing import Signer
@@ -81,6 +82,38 @@ async def test_an_exported_state_is_restored_elsewhere_from_its_blob(start: Star
         assert isinstance(going_on, RunTacticsResult)
         assert going_on.tactics[0].goals == ()
         assert going_on.tactics[1].outcome is Outcome.LEAN_ERROR
+
+
+async def stored_blobs(worker: Worker) -> int:
+    return len([info async for info in worker.store.list(f"{BLOBS}/")])
+
+
+async def test_a_state_that_is_exported_again_anywhere_is_one_object(start: Start) -> None:
+    async with start(size=2) as here, start() as there:
+        refs = await asyncio.gather(*(exported(here) for _ in range(6)))
+        refs += [await exported(there), await exported(here)]
+        assert len(set(refs)) == 1
+        assert refs[0].blob is not None
+        assert await stored_blobs(here) == 1
+
+
+async def test_workers_that_export_a_state_at_once_agree_on_one_blob(start: Start) -> None:
+    async with start() as here, start() as there:
+        one, other = await asyncio.gather(exported(here), exported(there))
+        assert one == other
+        assert one.blob is not None
+
+
+@pytest.mark.parametrize("again_on", ["here", "there"])
+async def test_a_blob_that_expired_before_its_announcement_is_made_again(start: Start, again_on: str) -> None:
+    async with start() as here, start(cache_directory="") as there:
+        old = await exported(here)
+        await here.store.delete([blob_name(blob_of(old).sha256)])
+        here.executor._cache.drop(blob_of(old).sha256)
+        new = await exported(here if again_on == "here" else there)
+        assert await here.store.exists(blob_of(new).sha256)
+    async with start(dear=True) as another:
+        assert (await imported(another, msgspec.structs.replace(new, blob=None))).restored is Restored.BLOB
 
 
 async def test_nothing_is_left_in_the_folder_that_a_repl_shares_with_its_worker(start: Start) -> None:
@@ -294,6 +327,45 @@ async def test_a_store_that_hangs_costs_time_and_neither_the_state_nor_its_time_
         # The next one does not wait for it.
         assert (await imported(there, state.then(TacticStep("constructor")))).restored is Restored.STEP
         assert there.executor.counts["fallback_unavailable"] == 1
+
+
+async def test_what_fetching_and_loading_take_is_not_the_operations_time(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start() as here, start(dear=True) as there:
+        state = await exported(here)
+        get = there.store.get
+
+        async def get_slowly(sha256: str) -> bytes:
+            await asyncio.sleep(0.01)
+            return await get(sha256)
+
+        monkeypatch.setattr(there.store, "get", get_slowly)
+        result = await there.run(ImportState(state=state, timeout_seconds=0.001))
+        assert isinstance(result, ImportStateResult)
+        assert (result.outcome, result.restored, result.goals) == (Outcome.OK, Restored.BLOB, GOALS), result.reason
+        assert not [line for line in caplog.messages if state.id[:12] in line]
+
+
+async def test_a_store_that_hangs_is_not_asked_again_and_again_what_there_is(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs_module, "_LOOK_SECONDS", 0.05)
+    asked = 0
+
+    async def hang(_name: str) -> bytes:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        return b""
+
+    async with start(dear=True) as there:
+        monkeypatch.setattr(there.store, "get_named", hang)
+        for tactic in ("constructor", "skip"):
+            await imported(there, StateRef(steps=(*STEPS[:2], TacticStep(tactic))))
+            async with there.pool.lease() as repl:
+                repl.states.clear()
+            assert asked == 2  # for the state and the one before it
 
 
 async def test_an_export_to_a_store_that_hangs_keeps_no_repl_and_is_answered_without_a_blob(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from producer.result import Restored
+from producer.operation import ExportState
+from producer.outcome import Outcome
+from producer.result import ExportStateResult, Restored
 from producer.state import StateRef
 from tests.integration.states.conftest import Start
 from tests.integration.states.test_blobs import GOALS, STEPS, exported, imported
@@ -33,6 +35,18 @@ async def test_a_disk_that_takes_nothing_costs_time_and_never_the_state(start: S
         result = await imported(there, state)
         assert (result.restored, result.goals) == (Restored.REPLAY, GOALS)
         assert there.executor.counts["fallback_unavailable"] == 1
+
+
+async def test_a_disk_that_takes_no_pickle_leaves_a_state_without_one(start: Start, tmp_path: Path) -> None:
+    """It is this machine's trouble and no fault of whoever asks."""
+    async with start(isolation="off", cache_directory=str(tmp_path / "gone")) as worker:
+        shutil.rmtree(tmp_path / "gone")
+        (tmp_path / "gone").write_bytes(b"no folder can be made here")
+        result = await worker.run(ExportState(state=StateRef(steps=STEPS)))
+        assert isinstance(result, ExportStateResult)
+        assert result.outcome is Outcome.OK
+        assert "cannot write a pickle" in result.reason
+        assert result.state == StateRef(project=worker.pool.project.fingerprint, steps=STEPS)
 
 
 @pytest.mark.parametrize("junk", [b'{"sha256": "\xff"}', b"\xff\xfe", b'{"sha256": "', b"[]", b""])

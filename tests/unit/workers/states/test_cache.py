@@ -1,4 +1,5 @@
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,36 @@ def test_what_a_killed_worker_left_is_deleted_by_the_next_and_nothing_else(tmp_p
     PickleCache(tmp_path, limit_bytes=100).close()
     assert files(tmp_path) == {"mine"}
     in_use.close()
+
+
+@pytest.mark.parametrize("deleted", range(1, 6))
+def test_what_a_worker_left_that_was_killed_while_it_deleted_is_deleted_by_the_next(
+    tmp_path: Path, deleted: int
+) -> None:
+    code = """
+import os, signal, sys
+from pathlib import Path
+from workers.states.cache import PickleCache
+
+unlink, left = os.unlink, int(sys.argv[2])
+
+def count(*arguments, **options):
+    global left
+    unlink(*arguments, **options)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+cache = PickleCache(Path(sys.argv[1]), limit_bytes=100)
+for name in "abcd":
+    cache.add(name, b"x")
+os.unlink = count
+cache.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(deleted)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    PickleCache(tmp_path, limit_bytes=100).close()
+    assert files(tmp_path) == set()
 
 
 def test_a_file_that_somebody_deleted_is_not_found_and_can_be_added_again(tmp_path: Path) -> None:
