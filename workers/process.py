@@ -35,6 +35,8 @@ MAX_REPLY_BYTES = 64 * 1024**2
 STDERR_TAIL_BYTES = 8 * 1024
 # A request that is faster is never looked at; 60 busy REPLs cost a few percent of a core.
 MEMORY_POLL_SECONDS = 0.05
+# How much longer than it took its files are not looked at again.
+_FOLDER_PAUSE = 20
 # From the end of its output to its exit; only a process that closed its output and lives on needs as long.
 EXIT_GRACE_SECONDS = 1.0
 
@@ -85,6 +87,7 @@ class AsyncLeanREPLProcess:
         self._on_end = on_end
         self._folder = launch.folder if launch.folder_limit_bytes else None
         self._folder_limit_bytes = launch.folder_limit_bytes
+        self._folder_due = 0.0
         self._reply: asyncio.Future[bytes] | None = None  # of the request that was sent last, until it is answered
         self._quiet: asyncio.Future[None] | None = None  # `settle` waits for it
         self._error: ReplError | None = None  # why it ended
@@ -232,13 +235,17 @@ class AsyncLeanREPLProcess:
                 )
             )
             return
-        if self._folder is not None and (held := folder_bytes(self._folder)) > self._folder_limit_bytes:
-            self._fail(
-                ReplOutOfMemoryError(
-                    f"the REPL's files held {held:,} bytes and the limit is {self._folder_limit_bytes:,}; it was killed"
+        if self._folder is not None and now >= self._folder_due:
+            limit = self._folder_limit_bytes
+            if folder_bytes(self._folder, enough=limit) > limit:
+                self._fail(
+                    ReplOutOfMemoryError(
+                        f"the REPL's files held more than {limit:,} bytes, each counted as 64 KiB at least, "
+                        "and that is the limit; it was killed"
+                    )
                 )
-            )
-            return
+                return
+            self._folder_due = now + _FOLDER_PAUSE * (self._loop.time() - now)
         self._timer = self._loop.call_at(min(self._deadline, now + MEMORY_POLL_SECONDS), self._watch)
 
     def _take(self, data: bytes) -> None:

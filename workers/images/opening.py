@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from producer.errors import LeanFleetError, UnsupportedPlatformError
@@ -110,4 +110,8 @@ def _fencing(worker: WorkerSettings, project: LeanProject, criu: Criu) -> Fencin
     if to_freeze.changes_user and criu.users_flaw:
         raise ImagesUnavailableError(f"isolated REPLs have users of their own, and {criu.users_flaw}")
     variables = variables_passed(worker)
-    return Fencing(to_freeze=Enclosures(to_freeze, variables=variables), behind=Enclosures(behind, variables=variables))
+    with ExitStack() as stack:
+        mould = stack.enter_context(closing(Enclosures(to_freeze, variables=variables)))
+        fencing = Fencing(to_freeze=mould, behind=Enclosures(behind, variables=variables))
+        stack.pop_all()
+    return fencing

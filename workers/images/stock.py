@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from producer.errors import LeanFleetError, StoreError
@@ -31,6 +31,10 @@ PREFIX = "leanfleet-images-"
 # An image that fails so often in a row is given up, and none of its header is made for a while.
 _MOST_FAILURES = 3
 _REST_SECONDS = 300.0
+# Each takes as much of the disk as a REPL does of memory. One that nobody has thawed for long makes room for another.
+MOST_IMAGES = 16
+_UNUSED_SECONDS = 3600.0
+_KNOWN_HEADERS = 256
 # Images are looked for once for a header, before its first start. A slow store must not keep a worker from starting.
 _LOOK_SECONDS = 2.0
 _FETCH_SECONDS = 60.0
@@ -61,8 +65,10 @@ class Fencing:
 
     def close(self) -> None:
         """Delete their folders. Blocks."""
-        self.to_freeze.close()
-        self.behind.close()
+        try:
+            self.to_freeze.close()
+        finally:
+            self.behind.close()
 
 
 @dataclass(kw_only=True)
@@ -77,6 +83,12 @@ class _Shelf:
     rests_until: float = 0.0
     is_freezing: bool = False
     looked: "asyncio.Future[None] | None" = None
+    used_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing would be lost with it but what was measured."""
+        return self.image is None and not self.is_freezing and (self.looked is None or self.looked.done())
 
 
 @dataclass(kw_only=True)
@@ -158,6 +170,7 @@ class ImageStock:
         await asyncio.shield(shelf.looked)
         if shelf.image is None or not prefers_image(shelf.start_seconds, shelf.thaw_seconds):
             return None
+        shelf.used_at = time.monotonic()
         return shelf.image
 
     def launch(self, image: Image, launch: Launch) -> AbstractContextManager[Launch]:
@@ -170,8 +183,8 @@ class ImageStock:
         shelf.start_seconds = _average(shelf.start_seconds, start_seconds)
         if not self._freezes or shelf.image is not None or shelf.is_freezing or time.monotonic() < shelf.rests_until:
             return False
-        shelf.is_freezing = True
-        return True
+        shelf.is_freezing = self._make_room()
+        return shelf.is_freezing
 
     def gave_up(self, header: str, error: LeanFleetError) -> None:
         """What was wanted could not be frozen."""
@@ -210,15 +223,6 @@ class ImageStock:
             fenced=fenced,
         )
 
-    async def make(self, process: AsyncLeanREPLProcess, header: str, environment: int | None, *, guard: Guard) -> None:
-        """Freeze a REPL that has run nothing else, and keep the image for its copies."""
-        try:
-            image = await self.freeze(process, header, environment, guard=guard)
-        except ImageError as error:
-            self.gave_up(header, error)
-        else:
-            self.keep(image)
-
     def thawed(self, image: Image, seconds: float) -> None:
         """It worked, and took so long."""
         shelf = self._shelf(image.warm.header)
@@ -255,6 +259,8 @@ class ImageStock:
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     manifests = await archive.find(self._project, header, self._machine, fenced=fenced)
+                if manifests and not self._make_room():
+                    return
                 async with asyncio.timeout(_FETCH_SECONDS):
                     for manifest in manifests:
                         if (image := await self._fetch(archive, manifest)) is not None:
@@ -283,7 +289,23 @@ class ImageStock:
         self.counts.refused += 1
         log.warning("an image is refused: %s", error)
 
+    def _make_room(self) -> bool:
+        """Whether one more image may be kept."""
+        held = [shelf for shelf in self._shelves.values() if shelf.image is not None or shelf.is_freezing]
+        if len(held) < MOST_IMAGES:
+            return True
+        oldest = min(held, key=lambda shelf: shelf.used_at)
+        if oldest.image is None or time.monotonic() - oldest.used_at < _UNUSED_SECONDS:
+            return False
+        image, oldest.image = oldest.image, None
+        asyncio.get_running_loop().run_in_executor(None, remove, image)
+        return True
+
     def _shelf(self, header: str) -> _Shelf:
+        if header not in self._shelves and len(self._shelves) >= _KNOWN_HEADERS:
+            idle = (name for name, shelf in self._shelves.items() if shelf.is_idle)
+            if (forgotten := next(idle, None)) is not None:
+                del self._shelves[forgotten]
         return self._shelves.setdefault(header, _Shelf())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -36,13 +36,16 @@ async def made(
         ReplError: REPLs do not start.
     """
     fence = await asyncio.to_thread(open_fence, worker, project)
-    try:
-        async with open_stock(worker, project, is_fenced=fence.restricts, freezes=False) as stock:
-            small = msgspec.structs.replace(worker, size=1, spares=0, header=header)
-            async with AsyncLeanREPLPool(project, small, images=stock) as pool:
-                yield pool, await pool.make_image(header)
-    except OSError as error:
-        raise ImageError(f"there is no room for an image: {error}") from error
+    async with AsyncExitStack() as stack:
+        try:
+            stock = await stack.enter_async_context(
+                open_stock(worker, project, is_fenced=fence.restricts, freezes=False)
+            )
+        except OSError as error:
+            raise ImageError(f"there is no room for an image: {error}") from error
+        small = msgspec.structs.replace(worker, size=1, spares=0, header=header)
+        pool = await stack.enter_async_context(AsyncLeanREPLPool(project, small, images=stock))
+        yield pool, await pool.make_image(header)
 
 
 async def try_images(worker: WorkerSettings, project: LeanProject) -> Trial:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -16,6 +17,8 @@ from workers.launch import Launch
 from workers.scratch import ScratchFolder, remove_tree
 
 _PER_WORKER = 256
+# What a file counts at least: looking at a million empty ones would stop the worker.
+_LEAST_BYTES = 64 * 1024
 _PREFIX = "leanfleet-repls-"
 
 
@@ -110,16 +113,24 @@ class Enclosures:
             self._scratch.close()
 
 
-def folder_bytes(folder: Path) -> int:
-    """What a private folder holds on disk, in bytes. Bounded in depth: a REPL has no use for deep folders."""
-    return sum(_sizes(folder, depth=8))
+def folder_bytes(folder: Path, *, enough: int = sys.maxsize) -> int:
+    """What a private folder holds on disk, in bytes, each file 64 KiB at least. Counting ends above `enough`.
+
+    Bounded in depth: a REPL has no use for deep folders.
+    """
+    total = 0
+    for size in _sizes(folder, depth=8):
+        total += size
+        if total > enough:
+            break
+    return total
 
 
 def _sizes(folder: Path, *, depth: int) -> Iterator[int]:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
-                yield entry.stat(follow_symlinks=False).st_blocks * 512
+                yield max(_LEAST_BYTES, entry.stat(follow_symlinks=False).st_blocks * 512)
                 if depth and entry.is_dir(follow_symlinks=False):
                     yield from _sizes(Path(entry.path), depth=depth - 1)
 

@@ -251,7 +251,7 @@ class AsyncLeanREPLPool:
                         await self._returned.wait()
         finally:
             self._drop_all(self._members)
-            self._starter.kill_moulds("its pool was closed")
+            self._returned.set()  # whoever closes it more patiently need not wait for those leases
             try:
                 await self._reaped()
             finally:

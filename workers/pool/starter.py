@@ -6,7 +6,7 @@ The pool may drop a member while it comes up, and kill its process: every step t
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 
@@ -80,6 +80,7 @@ class Starter:
         self._moulds: set[AsyncLeanREPLProcess] = set()  # REPLs that are only there to be frozen
         self._background = background
         self._on_end = on_end
+        self._is_stopped = False
 
     @property
     def image_counts(self) -> ImageCounts:
@@ -94,7 +95,7 @@ class Starter:
             ReplError: it did not come up, or was dropped meanwhile.
         """
         if not await self._thaw_warm(member):
-            await self._start_cold(member, self._enclose(member))
+            await self._start_cold(member)
 
     async def copy(self, image: Image, member: Member) -> None:
         """Bring a member up as a copy of `image`.
@@ -146,6 +147,8 @@ class Starter:
             ReplError: it did not start.
         """
         images = self._required_images()
+        if self._is_stopped:
+            raise PoolClosedError("the pool is closing and freezes nothing more")
         process: AsyncLeanREPLProcess | None = None
         with contextlib.ExitStack() as enclosure:
             try:
@@ -175,14 +178,12 @@ class Starter:
             await asyncio.to_thread(member.enclosure.close)
 
     def stop(self) -> None:
-        """Give up fetching images."""
+        """Give up what is done for images: fetching them, and the REPLs that are only there to be frozen."""
+        self._is_stopped = True
         if self._images is not None:
             self._images.stop()
-
-    def kill_moulds(self, why: str) -> None:
-        """End the REPLs that are only there to be frozen."""
         for mould in tuple(self._moulds):
-            mould.kill(why)
+            mould.kill("its pool was closed")
 
     async def _thaw_warm(self, member: Member) -> bool:
         """Bring a member up from an image; False where it is to be started, since there is none or it failed."""
@@ -199,6 +200,8 @@ class Starter:
         return True
 
     def _enclose(self, member: Member) -> Launch:
+        if member.is_dropped:  # nobody would clean up after it
+            raise PoolClosedError("the REPL was given up before it was started")
         try:
             launch = member.enclosure.enter_context(self._isolation(self._launch))
         except OSError as error:
@@ -206,9 +209,8 @@ class Starter:
         member.folder = launch.folder
         return launch
 
-    async def _start_cold(self, member: Member, launch: Launch) -> None:
-        if member.is_dropped:
-            raise PoolClosedError("the REPL was given up before it was started")
+    async def _start_cold(self, member: Member) -> None:
+        launch = self._enclose(member)
         started = time.monotonic()
         process = member.process = AsyncLeanREPLProcess(
             launch,
@@ -221,10 +223,12 @@ class Starter:
         )
         member.environment = await self._import(process, member.header)
         if self._images is not None and self._images.wants(member.header, time.monotonic() - started):
+            header = member.header
             if self._images.fencing is not None:
-                self._background.run(self._freeze_another(member.header, self._images))
+                self._background.run(self._keep(self.make_image(header), header, self._images))
                 return
-            await self._images.make(process, member.header, member.environment, guard=self._guard)
+            freezing = self._images.freeze(process, header, member.environment, guard=self._guard)
+            await self._keep(freezing, header, self._images)
             if process.error is not None:
                 raise process.error
 
@@ -246,11 +250,13 @@ class Starter:
             raise HeaderError("\n".join(message.data for message in response.errors))
         return response.environment
 
-    async def _freeze_another(self, header: str, images: ImageStock) -> None:
+    async def _keep(self, freezing: Coroutine[None, None, Image], header: str, images: ImageStock) -> None:
+        """Have copies thawed from now on of what is being frozen, if that works."""
         try:
-            image = await self.make_image(header)
+            image = await freezing
         except LeanFleetError as error:
-            images.gave_up(header, error)
+            if not self._is_stopped:  # else it is how it learnt of that
+                images.gave_up(header, error)
         else:
             images.keep(image)
 

@@ -48,3 +48,10 @@ def test_the_size_of_a_folder_counts_blocks_and_no_links(tmp_path: Path) -> None
     (tmp_path / "link").symlink_to("/usr")
     assert 2 << 20 <= folder_bytes(tmp_path) < 3 << 20
     assert folder_bytes(tmp_path / "missing") == 0
+
+
+def test_looking_at_many_small_files_ends_at_the_limit(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / str(number)).touch()
+    assert folder_bytes(tmp_path) == 100 * 65536
+    assert 10 * 65536 < folder_bytes(tmp_path, enough=10 * 65536) <= 11 * 65536
