@@ -33,7 +33,7 @@ class Collector:
         self._ledger = ledger
         self._mailbox = mailbox
         self._batch_id = batch_id
-        self._attempt = attempt
+        self.attempt = attempt
         self.places: Sequence[int] = range(total) if attempt.places is None else attempt.places
         self._expected = frozenset(self.places)
         self._threshold = max(MIN_SEGMENT, len(self.places) // SEGMENTS)
@@ -54,7 +54,7 @@ class Collector:
         """
         async with self._reading:
             if self._closing is None:
-                self._closing = await self._archive.closing(self._batch_id, self._attempt.number)
+                self._closing = await self._archive.closing(self._batch_id, self.attempt.number)
             if self._closing is not None:
                 return await self._closed()
             # In this order nothing is missed that another process moves from here to there meanwhile.
@@ -63,7 +63,7 @@ class Collector:
             await self._judge(fresh)
             await self._ledger.refresh()
             if not mail.is_open:
-                self._closing = await self._archive.closing(self._batch_id, self._attempt.number)
+                self._closing = await self._archive.closing(self._batch_id, self.attempt.number)
                 if self._closing is not None:
                     return await self._closed()
             self._forget_saved()
@@ -96,7 +96,7 @@ class Collector:
         self._unsaved.update(await asyncio.to_thread(self._records, answers))
 
     def _records(self, answers: dict[int, bytes]) -> dict[int, Record]:
-        number = self._attempt.number
+        number = self.attempt.number
         return {place: record_of(data, place, number) for place, data in answers.items()}
 
     def _forget_saved(self) -> None:
@@ -117,8 +117,8 @@ class Collector:
 
     async def close(self, ending: Ending) -> None:
         """Take no more answers. What is in the store stays, what is not is dropped."""
-        await self._archive.close(self._batch_id, self._attempt.number, Closing(ending=ending, at=time.time()))
-        self._closing = await self._archive.closing(self._batch_id, self._attempt.number)
+        await self._archive.close(self._batch_id, self.attempt.number, Closing(ending=ending, at=time.time()))
+        self._closing = await self._archive.closing(self._batch_id, self.attempt.number)
         await self._mailbox.close()
 
     def _view(self, *, is_open: bool, published: int) -> AttemptView:
@@ -126,7 +126,7 @@ class Collector:
         records = {**self._unsaved, **self._ledger.records}
         unanswered = len(self.places) - len(records)
         return AttemptView(
-            attempt=self._attempt,
+            attempt=self.attempt,
             places=self.places,
             state=state_of(unanswered=unanswered, is_open=is_open, ending=ending),
             records=records,

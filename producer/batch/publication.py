@@ -79,14 +79,18 @@ class Publication:
             BrokerUnavailableError: it was away for too long. Running again goes on from there.
         """
         with publishing(self._manifest.id, self._attempt.number, self._attempt.queue) as trace:
-            await self._run(on_progress, trace)
+            while await self._run(on_progress, trace):
+                pass
 
-    async def _run(self, on_progress: OnProgress | None, trace: Mapping[str, str]) -> None:
+    async def _run(self, on_progress: OnProgress | None, trace: Mapping[str, str]) -> bool:
+        """Publish while the lock is ours; says whether it was lost before the end, and is to be tried for again."""
         async with self._mailbox.publishing() as lock:
             if lock is None:
                 _logger.info("batch %s is being published by another process", self._manifest.id)
-                return
-            published = (await self._mailbox.look()).published
+                return False
+            is_open, published, _ = await self._mailbox.look()
+            if not is_open:
+                return False
             rest = itertools.islice(self._places, published, None)
             proofs = self._archive.proofs(self._manifest, (place for place in rest if place not in self._answered))
             while published < len(self._places):
@@ -97,11 +101,12 @@ class Publication:
                     await self._persistently(self._publish_all(messages))
                 published += len(asked)
                 if not await self._persistently(self._advance(published)):
-                    return
-                if not await self._persistently(lock.renew):
-                    return  # this process stood still for so long that another one goes on
+                    return False
                 if on_progress is not None:
                     on_progress(published, len(self._places))
+                if not await self._persistently(lock.renew):
+                    return True  # the broker was away, or this process stood still, for longer than it lasts
+        return False
 
     def _publish_all(self, messages: list[TaskMessage]) -> Callable[[], Awaitable[None]]:
         return lambda: self._publisher.publish(self._lane, messages)

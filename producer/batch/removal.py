@@ -18,8 +18,8 @@ from producer.store import AsyncStore, ObjectInfo
 GRACE = dt.timedelta(hours=1)
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch that may be deleted. `state` is None when it was never enqueued."""
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch as the store knows it. `state` is None when it was never enqueued."""
 
     manifest: Manifest
     attempts: Sequence[Attempt]
@@ -36,19 +36,19 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chosen(
-    candidates: Sequence[Candidate], named: Collection[str], *, older_than_seconds: float | None, now: float
-) -> tuple[list[Candidate], list[Candidate]]:
+    stored: Sequence[Stored], named: Collection[str], *, older_than_seconds: float | None, now: float
+) -> tuple[list[Stored], list[Stored]]:
     """Which of the batches are deleted, and which would be if they did not run, or were not just being submitted.
 
     Args:
-        candidates: all batches.
+        stored: all batches.
         named: ids; empty for all, which must then be bounded by an age.
         older_than_seconds: only batches that were begun longer ago.
         now: unix time.
     """
     old = [
         each
-        for each in candidates
+        for each in stored
         if (not named or each.manifest.id in named)
         and (older_than_seconds is None or now - each.manifest.created_at > older_than_seconds)
     ]
@@ -56,9 +56,9 @@ def chosen(
     return [each for each in old if not _may_run(each, now)], running
 
 
-def _may_run(candidate: Candidate, now: float) -> bool:
-    is_being_submitted = candidate.state is None and now - candidate.manifest.created_at < GRACE.total_seconds()
-    return candidate.state is State.RUNNING or is_being_submitted
+def _may_run(batch: Stored, now: float) -> bool:
+    is_being_submitted = batch.state is None and now - batch.manifest.created_at < GRACE.total_seconds()
+    return batch.state is State.RUNNING or is_being_submitted
 
 
 async def data_of(store: AsyncStore, batch_id: str) -> list[ObjectInfo]:

@@ -7,19 +7,29 @@ from typing import Any
 
 import pytest
 import redis
+from redis.asyncio import Redis
 
 from producer.batch import collector, publication
 from producer.batch.batches import Batches
-from producer.batch.mailbox import Mailbox
+from producer.batch.mailbox import Lock, Mailbox
 from producer.batch.snapshot import State
 from producer.batch.status import Status
-from producer.errors import BatchError, BrokerUnavailableError, InvalidInputError, SettingsError, StoreError
+from producer.errors import (
+    BatchError,
+    BlobCorruptError,
+    BrokerUnavailableError,
+    InvalidInputError,
+    SettingsError,
+    StoreError,
+)
 from producer.judgement import Verdict
 from producer.operation import VerifyProof
 from producer.outcome import Outcome
+from producer.publisher import RedisPublisher
 from producer.reply import Reply, encode_reply
 from producer.result import AnyResult, VerifyProofResult
 from producer.settings import Settings
+from producer.store import AsyncStore
 from tests.integration.client.responder import Delivery, Responder
 from tests.waiting import wait_until
 
@@ -256,6 +266,80 @@ async def test_a_submission_that_was_broken_off_goes_on_where_it_was(
             status = await finished(batches, listed.id)
             assert len(responder.deliveries) >= 45
     assert status.verdicts == {"proved": 45}
+
+
+async def test_a_publisher_whose_lock_ended_meanwhile_goes_on_unless_another_one_does(
+    folder_settings: Settings, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "CHUNK", 10)
+    renew = Lock.renew
+
+    async def late(lock: Lock) -> bool:
+        """As after an outage that lasted for longer than a lock."""
+        server.delete(*server.keys("leanfleet:batch:*:publisher"))
+        return await renew(lock)
+
+    monkeypatch.setattr(Lock, "renew", late)
+    seen: list[int] = []
+    async with Batches(folder_settings) as batches:
+        batch_id = (await batches.submit(texts(45), on_progress=lambda done, _: seen.append(done))).id
+        assert (await batches.status(batch_id)).attempts[0].published == 45
+    assert seen == [10, 20, 30, 40, 45]
+    assert server.llen(folder_settings.queue) == 45
+    assert server.keys("leanfleet:batch:*:publisher") == []
+
+
+async def test_whoever_watches_hears_that_proofs_are_damaged(
+    folder_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> bool:
+        raise _BrokenOffError
+
+    async with Batches(folder_settings) as batches:
+        with monkeypatch.context() as patch:
+            patch.setattr(Mailbox, "advance", broken)
+            with pytest.raises(_BrokenOffError):
+                await batches.submit(texts(5))
+        (listed,) = await batches.all()
+        for chunk in (Path(folder_settings.store_url.removeprefix("file://")) / "proofs").rglob("*"):
+            if chunk.is_file():
+                chunk.write_bytes(b"damaged")
+        with pytest.raises(BlobCorruptError):
+            await finished(batches, listed.id)
+
+
+async def test_a_batch_that_was_deleted_and_submitted_again_elsewhere_is_another_one(
+    folder_settings: Settings,
+) -> None:
+    async with Batches(folder_settings) as stays, Batches(folder_settings) as other:
+        with worker(folder_settings):
+            batch_id = (await stays.submit(texts(2))).id
+            await finished(stays, batch_id)
+        await other.remove([batch_id])
+        assert (await other.submit(texts(2))).id == batch_id
+        assert (await stays.status(batch_id)).answered == 0
+
+
+async def test_closing_closes_every_part_whatever_becomes_of_one(
+    folder_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[type] = []
+
+    def fail(kind: type, name: str) -> None:
+        async def close(_: object) -> None:
+            closed.append(kind)
+            raise OSError("cannot be closed")
+
+        monkeypatch.setattr(kind, name, close)
+
+    batches = Batches(folder_settings)
+    assert await batches.all() == []
+    parts = (RedisPublisher, "close"), (Redis, "aclose"), (AsyncStore, "aclose")
+    for kind, name in parts:
+        fail(kind, name)
+    with pytest.raises(OSError, match="cannot be closed"):
+        await batches.close()
+    assert closed == [kind for kind, _ in parts]
 
 
 async def test_whoever_watches_goes_on_with_a_submission_that_was_broken_off(
