@@ -269,6 +269,14 @@ async def test_closing_while_copies_thaw_leaves_nothing(stock: ImageStock) -> No
             assert outcome is None or isinstance(outcome, PoolClosedError | ImageError), outcome
 
 
+async def test_a_pool_that_was_closed_makes_no_image(stock: ImageStock) -> None:
+    async with opened(stock) as pool:
+        await settled(pool)
+        await pool.close(timeout_seconds=0)
+        with pytest.raises(PoolClosedError):
+            await pool.make_image(HEADER)
+
+
 @pytest.mark.usefixtures("always_thaws")
 async def test_a_kill_storm_among_thaws_leaves_the_pool_whole_and_nothing_behind(stock: ImageStock) -> None:
     """Eight at once, killed at random moments: while they thaw, idle, and with a request."""
