@@ -157,6 +157,21 @@ def test_only_workers_can_read_the_key_that_signs_pickles(fleet: Fleet) -> None:
     assert not allowed(fleet.statements("module.controller"), "secretsmanager:GetSecretValue", keys)
 
 
+def test_everyone_reads_the_url_of_its_own_user_alone(fleet: Fleet) -> None:
+    urls = {
+        each["index"]: each["values"]["arn"]
+        for each in fleet.of("aws_secretsmanager_secret")
+        if each["address"].startswith("module.broker.aws_secretsmanager_secret.url")
+    }
+    machines = {"worker": 'module.workers["compute"]', "operator": "module.controller"}
+    assert set(urls) == {*machines, "producer"}
+    for user, address in machines.items():
+        statements = fleet.statements(address)
+        assert [name for name, arn in urls.items() if allowed(statements, "secretsmanager:GetSecretValue", arn)] == [
+            user
+        ]
+
+
 def test_the_controller_sizes_its_own_groups_alone(fleet: Fleet) -> None:
     statements = fleet.statements("module.controller")
     own = [each["values"]["arn"] for each in fleet.of("aws_autoscaling_group") if "workers" in each["address"]]
@@ -187,11 +202,12 @@ def test_no_output_of_the_whole_plan_is_a_secret(plan: dict[str, Any]) -> None:
     outputs = plan["planned_values"]["outputs"]
     assert outputs
     assert not any(output["sensitive"] for output in outputs.values())
-    # The password goes to the user and nowhere else: what has it is sensitive, and what is sensitive is no output.
-    [user] = [
+    # A password goes to its user and nowhere else: what has it is sensitive, and what is sensitive is no output.
+    users = [
         each for each in resources(plan["planned_values"]["root_module"]) if each["type"] == "aws_elasticache_user"
     ]
-    assert user["sensitive_values"]["authentication_mode"][0]["passwords"]
+    assert {each["index"] for each in users} == {"worker", "operator", "producer"}
+    assert all(each["sensitive_values"]["authentication_mode"][0]["passwords"] for each in users)
     broker = json.dumps(plan["configuration"]["root_module"]["module_calls"]["broker"]["module"]["outputs"])
     assert "password" not in broker
 

@@ -1,7 +1,7 @@
-"""The rights that the broker's user gets on AWS are enough for a fleet, on a real Valkey."""
+"""The rights of the broker's users on AWS are those of `leanfleet broker acl`, and enough for a fleet."""
 
+import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,43 +14,49 @@ from producer.requirements import Level, check_server
 from producer.settings import Settings
 from tasks.stack.machine import Machine
 from tasks.stack.valkey import Valkey
-from tests.infra.terraform import ROOT
+from tests.infra.rights import FILE, expected
 from workers.scaling.observer import Observer
 
-
-def access_string() -> str:
-    text = (ROOT / "modules/aws/broker/main.tf").read_text(encoding="utf-8")
-    [found] = re.findall(r'access_string = "([^"]+)"', text)
-    return str(found)
+QUEUE = "rights"
 
 
-async def test_the_brokers_user_may_do_what_a_fleet_does(tmp_path: Path) -> None:
+def test_the_modules_rights_are_those_that_the_command_gives() -> None:
+    assert FILE.read_text(encoding="utf-8") == expected(), "run python -m tests.infra.rights"
+
+
+async def test_a_fleet_works_with_them(tmp_path: Path) -> None:
+    rights: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))
     with Valkey(tmp_path / "valkey") as server:
         admin = open_redis(server.url)
         command: Any = admin.execute_command  # redis-py's has no types
-        await command("ACL", "SETUSER", "fleet", ">password", *access_string().split())
-        await admin.aclose()
+        for user, text in rights.items():
+            rules = text.replace("USER", user).replace("QUEUE", QUEUE).split()
+            await command("ACL", "SETUSER", user, "reset", "on", ">password", *rules)
         parts = urlsplit(server.url)
-        settings = Settings(broker_url=f"redis://fleet:password@{parts.hostname}:{parts.port}/0", queue="rights")
-        assert all(finding.level is not Level.ERROR for finding in await check_server(settings.broker_url))
-        environ = {**os.environ, "LEANFLEET_BROKER_URL": settings.broker_url, "LEANFLEET_QUEUE": settings.queue}
+        settings = {
+            user: Settings(broker_url=f"redis://{user}:password@{parts.hostname}:{parts.port}/0", queue=QUEUE)
+            for user in rights
+        }
+        assert all(finding.level is not Level.ERROR for finding in await check_server(settings["operator"].broker_url))
+        environ = {**os.environ, "LEANFLEET_BROKER_URL": settings["worker"].broker_url, "LEANFLEET_QUEUE": QUEUE}
         machine = Machine("machine1", directory=tmp_path, environ=environ, repls=1, events=False)
         machine.start()
+        redis = open_redis(settings["operator"].reply_url)
+        observer = Observer(settings["operator"], redis)
         try:
             machine.wait_ready()
-            async with leanfleet.connect(settings=settings) as fleet:
+            async with leanfleet.connect(settings=settings["producer"]) as fleet:
                 assert (await fleet.run_code("theorem t : 1 + 1 = 2 := rfl")).ok
-            redis = open_redis(settings.reply_url)
-            observer = Observer(settings, redis)
-            try:
-                sight = await observer.look()
-                assert [report.machine for report in sight.reports]
-                command = redis.execute_command
-                for forbidden in ("FLUSHALL", "CONFIG GET *", "KEYS *", "SHUTDOWN NOSAVE"):
-                    with pytest.raises(REFUSALS):
-                        await command(*forbidden.split())
-            finally:
-                await observer.close()
-                await redis.aclose()
+            sight = await observer.look()
+            assert [report.machine for report in sight.reports]
+            denied: Any = await admin.acl_log()
+            assert denied == []
+            forbid: Any = redis.execute_command
+            for forbidden in ("FLUSHALL", "CONFIG GET *", "KEYS *", "SHUTDOWN NOSAVE"):
+                with pytest.raises(REFUSALS):
+                    await forbid(*forbidden.split())
         finally:
+            await observer.close()
+            await redis.aclose()
+            await admin.aclose()
             machine.stop()

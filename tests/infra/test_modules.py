@@ -55,6 +55,14 @@ def test_the_schema_covers_what_the_modules_use() -> None:
     assert used_types() == set(known), "run python -m tests.infra.schema, as its docstring says"
 
 
+def test_workers_touch_the_same_folders_of_the_store_on_either_cloud() -> None:
+    amazon = (ROOT / "modules/aws/workers/main.tf").read_text(encoding="utf-8")
+    google = (ROOT / "modules/gcp/bucket/main.tf").read_text(encoding="utf-8")
+    folders = re.search(r"folders = \[(.*)\]", google)
+    assert folders is not None
+    assert re.findall(r'prefix}/([a-z-]+)/\*"', amazon) == re.findall(r'"([a-z-]+)"', folders[1])
+
+
 @pytest.mark.parametrize("folder", TESTED)
 def test_terraforms_own_tests_pass(folder: str, terraform: Terraform) -> None:
     assert re.search(r"Success! [1-9]\d* passed, 0 failed", terraform.must(folder, "test", "-no-color"))

@@ -35,6 +35,8 @@ module "broker" {
   subnet_ids           = module.network.subnet_ids
   node_type            = var.broker_node_type
   producer_cidr_blocks = var.producer_cidr_blocks
+  producers            = var.producers
+  queue                = var.queue
 }
 
 module "monitoring" {
@@ -55,14 +57,14 @@ module "workers" {
   name                  = "${var.name}-${each.key}"
   instance_types        = each.value.instance_types
   max_machines          = each.value.max_machines
-  environment           = var.worker_environment
+  environment           = merge(var.worker_environment, { LEANFLEET_QUEUE = var.queue })
   image_id              = var.image_id
   vpc_id                = module.network.vpc_id
   subnet_ids            = module.network.subnet_ids
   https_cidr_blocks     = module.network.https_cidr_blocks
   https_prefix_list_ids = module.network.https_prefix_list_ids
   security_group_ids    = [module.broker.clients_security_group_id]
-  broker_url_secret_arn = module.broker.url_secret_arn
+  broker_url_secret_arn = module.broker.url_secret_arns["worker"]
   store                 = module.bucket
   log_group             = module.monitoring.log_groups["workers"]
 
@@ -79,7 +81,8 @@ module "controller" {
   subnet_ids            = module.network.subnet_ids
   https_cidr_blocks     = module.network.https_cidr_blocks
   security_group_ids    = [module.broker.clients_security_group_id]
-  broker_url_secret_arn = module.broker.url_secret_arn
+  broker_url_secret_arn = module.broker.url_secret_arns["operator"]
+  environment           = { LEANFLEET_QUEUE = var.queue }
   log_group             = module.monitoring.log_groups["controller"]
 
   metrics_security_group_ids = var.metrics_security_group_ids

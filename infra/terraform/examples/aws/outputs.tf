@@ -1,6 +1,6 @@
-output "broker_url_secret_arn" {
-  description = "Producers read LEANFLEET_BROKER_URL from this secret."
-  value       = module.broker.url_secret_arn
+output "broker_url_secret_arns" {
+  description = "Each producer reads its LEANFLEET_BROKER_URL from its secret, Flower and `leanfleet status` from operator's."
+  value       = module.broker.url_secret_arns
 }
 
 output "producers_security_group_id" {

@@ -37,6 +37,18 @@ variable "producer_cidr_blocks" {
   default     = []
 }
 
+variable "producers" {
+  description = "Who asks: a user of the broker each, so that nobody reads another's results."
+  type        = set(string)
+  default     = ["producer"]
+}
+
+variable "queue" {
+  description = "LEANFLEET_QUEUE of workers, controller and producers."
+  type        = string
+  default     = "leanfleet"
+}
+
 variable "broker_node_type" {
   description = "Size of the broker's nodes."
   type        = string

@@ -2,7 +2,11 @@
 
 locals {
   port = 6379
-  user = "fleet"
+
+  # User → what it is for. A user has the rights of `leanfleet broker acl`: files/rights.json is written from them, by
+  # python -m tests.infra.rights.
+  users  = merge({ worker = "worker", operator = "operator" }, { for name in var.producers : name => "producer" })
+  rights = jsondecode(file("${path.module}/files/rights.json"))
 }
 
 resource "aws_elasticache_parameter_group" "this" {
@@ -75,38 +79,40 @@ resource "aws_vpc_security_group_ingress_rule" "producers" {
 }
 
 module "password" {
-  source = "../secret"
+  source   = "../secret"
+  for_each = local.users
 
-  name          = "${var.name}-broker-password"
-  description   = "Password of the user ${local.user} of ${var.name}"
+  name          = "${var.name}-broker-password-${each.key}"
+  description   = "Password of the user ${each.key} of ${var.name}"
   value_version = var.password_version
   kms_key_arn   = var.kms_key_arn
 }
 
-# aws_elasticache_user has no write-only argument: the password is in the state, though in no output. Keep the state
+# aws_elasticache_user has no write-only argument: the passwords are in the state, though in no output. Keep the state
 # where only those may read it who may run the fleet.
 data "aws_secretsmanager_secret_version" "password" {
-  secret_id  = module.password.arn
-  version_id = module.password.version_id
+  for_each   = local.users
+  secret_id  = module.password[each.key].arn
+  version_id = module.password[each.key].version_id
 }
 
-resource "aws_elasticache_user" "fleet" {
-  user_id   = "${var.name}-${local.user}"
-  user_name = local.user
-  engine    = "valkey"
-  # Everything that queues need, and nothing that reads or changes the server itself or empties it.
-  access_string = "on ~* &* +@all -@admin -@dangerous +info"
+resource "aws_elasticache_user" "this" {
+  for_each      = local.users
+  user_id       = "${var.name}-${each.key}"
+  user_name     = each.key
+  engine        = "valkey"
+  access_string = "on ${replace(replace(local.rights[each.value], "USER", each.key), "QUEUE", var.queue)}"
 
   authentication_mode {
     type      = "password"
-    passwords = [data.aws_secretsmanager_secret_version.password.secret_string]
+    passwords = [data.aws_secretsmanager_secret_version.password[each.key].secret_string]
   }
 }
 
 resource "aws_elasticache_user_group" "this" {
   user_group_id = var.name
   engine        = "valkey"
-  user_ids      = [aws_elasticache_user.fleet.user_id]
+  user_ids      = [for user in aws_elasticache_user.this : user.user_id]
 }
 
 resource "aws_elasticache_replication_group" "this" {
@@ -133,17 +139,19 @@ resource "aws_elasticache_replication_group" "this" {
 }
 
 resource "aws_secretsmanager_secret" "url" {
-  name_prefix = "${var.name}-broker-url-"
-  description = "LEANFLEET_BROKER_URL of ${var.name}"
+  for_each    = local.users
+  name_prefix = "${var.name}-broker-url-${each.key}-"
+  description = "LEANFLEET_BROKER_URL of the user ${each.key} of ${var.name}"
   kms_key_id  = var.kms_key_arn
 }
 
 resource "aws_secretsmanager_secret_version" "url" {
-  secret_id = aws_secretsmanager_secret.url.id
+  for_each  = local.users
+  secret_id = aws_secretsmanager_secret.url[each.key].id
   secret_string_wo = format(
     "rediss://%s:%s@%s:%d/0",
-    local.user,
-    data.aws_secretsmanager_secret_version.password.secret_string,
+    each.key,
+    data.aws_secretsmanager_secret_version.password[each.key].secret_string,
     aws_elasticache_replication_group.this.primary_endpoint_address,
     local.port,
   )

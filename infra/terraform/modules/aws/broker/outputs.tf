@@ -13,9 +13,9 @@ output "nodes" {
   value       = [for index in range(1 + var.replicas) : format("%s-%03d", var.name, index + 1)]
 }
 
-output "url_secret_arn" {
-  description = "Where machines and producers find LEANFLEET_BROKER_URL."
-  value       = aws_secretsmanager_secret.url.arn
+output "url_secret_arns" {
+  description = "User (worker, operator, each producer) → the secret with its LEANFLEET_BROKER_URL."
+  value       = { for user, secret in aws_secretsmanager_secret.url : user => secret.arn }
 }
 
 output "clients_security_group_id" {

@@ -95,8 +95,34 @@ variable "maintenance_window" {
   }
 }
 
+variable "queue" {
+  description = "LEANFLEET_QUEUE of workers and producers: their rights are given by the names of keys."
+  type        = string
+  default     = "leanfleet"
+
+  validation {
+    condition     = can(regex("^[a-z0-9_.-]+$", var.queue))
+    error_message = "queue must be lower-case letters, digits, '_', '-' and '.'."
+  }
+}
+
+variable "producers" {
+  description = "Who asks: a user each, so that nobody reads another's results."
+  type        = set(string)
+  default     = ["producer"]
+
+  validation {
+    condition     = alltrue([for name in var.producers : can(regex("^[a-z][a-z0-9-]{0,13}$", name))])
+    error_message = "producers must have names of up to 14 lower-case letters, digits and hyphens."
+  }
+  validation {
+    condition     = length(setintersection(var.producers, ["worker", "operator", "default"])) == 0
+    error_message = "worker, operator and default are users already: call no producer so."
+  }
+}
+
 variable "password_version" {
-  description = "Raise it to replace the password; machines read the new one when they start."
+  description = "Raise it to replace the passwords; machines read the new ones when they start."
   type        = number
   default     = 1
 }

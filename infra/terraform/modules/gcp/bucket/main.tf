@@ -2,6 +2,9 @@
 # may expire since they are made again when needed; nothing under `recipes/` ever may.
 
 locals {
+  # What workers read and write: not batches and proofs, which are their producers'. The last one is the doctor's.
+  folders = ["blobs", "exports", "recipes", "images", "image-chunks", "leanfleet-check"]
+  objects = "projects/_/buckets/${var.bucket}/objects/${var.prefix}"
   account = replace(substr(var.bucket, 0, 20), "/-+$/", "")
   role    = replace(var.bucket, "-", "_")
 }
@@ -60,8 +63,8 @@ resource "google_storage_bucket_iam_member" "states" {
   member = google_service_account.states.member
 
   condition {
-    title      = "own-prefix"
-    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/\")"
+    title      = "own-folders"
+    expression = join(" || ", [for folder in local.folders : "resource.name.startsWith(\"${local.objects}/${folder}/\")"])
   }
 }
 

@@ -31,6 +31,41 @@ run "what_a_broker_must_be" {
   }
 }
 
+run "who_may_do_what" {
+  command = plan
+
+  variables {
+    queue     = "proofs"
+    producers = ["trainer", "alice"]
+  }
+
+  assert {
+    condition     = { for user in aws_elasticache_user.this : user.user_id => user.user_name } == { fleet-worker = "worker", fleet-operator = "operator", fleet-trainer = "trainer", fleet-alice = "alice" }
+    error_message = "workers, operators and each producer must be users of their own."
+  }
+  assert {
+    condition     = alltrue([for user in aws_elasticache_user.this : startswith(user.access_string, "on ") && !strcontains(user.access_string, "USER") && !strcontains(user.access_string, "QUEUE")])
+    error_message = "rights must be those of the user on its queue."
+  }
+  assert {
+    condition     = strcontains(aws_elasticache_user.this["trainer"].access_string, "~leanfleet:reply:trainer") && !strcontains(aws_elasticache_user.this["trainer"].access_string, "alice")
+    error_message = "a producer must read what is its own alone."
+  }
+  assert {
+    condition     = strcontains(aws_elasticache_user.this["worker"].access_string, " ~proofs ")
+    error_message = "workers must take from their queue."
+  }
+}
+
+run "a_producer_with_a_workers_name" {
+  command         = plan
+  expect_failures = [var.producers]
+
+  variables {
+    producers = ["worker"]
+  }
+}
+
 run "open_to_everybody" {
   command         = plan
   expect_failures = [var.producer_cidr_blocks]

@@ -23,6 +23,19 @@ run "what_may_expire" {
   }
 }
 
+run "what_workers_may_touch" {
+  command = plan
+
+  assert {
+    condition     = strcontains(google_storage_bucket_iam_member.states.condition[0].expression, "resource.name.startsWith(\"projects/_/buckets/leanfleet-states/objects/states/recipes/\")")
+    error_message = "workers must read and write recipes."
+  }
+  assert {
+    condition     = !strcontains(google_storage_bucket_iam_member.states.condition[0].expression, "objects/states/\")") && !strcontains(google_storage_bucket_iam_member.states.condition[0].expression, "batches")
+    error_message = "workers must not touch what is their producers'."
+  }
+}
+
 run "a_prefix_that_is_no_folder" {
   command         = plan
   expect_failures = [var.prefix]
