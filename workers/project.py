@@ -4,10 +4,10 @@ Two machines with the same fingerprint can restore each other's states: same too
 project's own sources are not part of it; a project that is imported from must be a package under a revision.
 """
 
+import contextlib
 import hashlib
 import platform
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -52,13 +52,13 @@ def open_project(settings: WorkerSettings) -> LeanProject:
     """
     if settings.repl_command:
         directory = Path(settings.project_directory).expanduser() if settings.project_directory else None
-        return repl_project(shlex.split(settings.repl_command), directory, adapter=settings.adapter or "community")
+        return repl_project(settings.repl_words, directory, adapter=settings.adapter or "community")
     if settings.project_directory or settings.adapter:
         raise SettingsError("project_directory and adapter say how to run a repl_command, which is not set")
     return embedded_project()
 
 
-def repl_project(command: list[str], directory: Path | None, *, adapter: str = "community") -> LeanProject:
+def repl_project(command: Sequence[str], directory: Path | None, *, adapter: str = "community") -> LeanProject:
     """A REPL of the user's.
 
     Args:
@@ -134,9 +134,10 @@ def embedded_project() -> LeanProject:
     )
     if not any(core.lean_path.glob("*.image")):
         # The first process writes it. REPLs in isolation cannot: the folder is read-only for them, as it must be.
-        subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False, timeout=_IMAGE_SECONDS
-        )
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it only makes starts quicker
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False, timeout=_IMAGE_SECONDS
+            )
     sources = [_file_hash(path) for path in sorted(Path(build.__file__).parent.glob("*.py"))]
     return LeanProject(
         command=command,

@@ -4,8 +4,22 @@ import os
 import shlex
 from typing import Literal
 
+import msgspec
+
 from producer.errors import SettingsError
 from producer.settings import Secretive
+
+# Without these nothing works; elsewhere 0 has a meaning.
+_POSITIVE = frozenset(
+    {
+        "start_timeout_seconds",
+        "recycle_uses",
+        "recycle_age_seconds",
+        "states_per_repl",
+        "max_reply_bytes",
+        "stderr_tail_bytes",
+    }
+)
 
 
 class PoolSettings(Secretive, frozen=True, kw_only=True):
@@ -29,11 +43,11 @@ class PoolSettings(Secretive, frozen=True, kw_only=True):
     data_limit_bytes: int = 0  # RLIMIT_DATA for a REPL, a backstop between two looks at its memory; 0: none
 
     def __post_init__(self) -> None:
-        if self.size < 0 or self.spares < 0:
-            raise SettingsError("size and spares of the pool cannot be negative")
-        for name in ("start_timeout_seconds", "recycle_uses", "states_per_repl"):
-            if getattr(self, name) <= 0:
-                raise SettingsError(f"{name} must be positive, not {getattr(self, name)}")
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and (value < 0 or (value == 0 and field.name in _POSITIVE)):
+                wanted = "must be positive" if field.name in _POSITIVE else "cannot be negative"
+                raise SettingsError(f"{field.name} {wanted}: it is {value}")
 
     @property
     def repls(self) -> int:
@@ -85,10 +99,19 @@ class WorkerSettings(PoolSettings, frozen=True, kw_only=True):
     @property
     def verify_words(self) -> tuple[str, ...]:
         """`verify_command` as a shell would split it. Raises SettingsError."""
-        try:
-            return tuple(shlex.split(self.verify_command))
-        except ValueError as error:
-            raise SettingsError(f"verify_command is no command line: {error}") from error
+        return _words("verify_command", self.verify_command)
+
+    @property
+    def repl_words(self) -> tuple[str, ...]:
+        """`repl_command` as a shell would split it. Raises SettingsError."""
+        return _words("repl_command", self.repl_command)
+
+
+def _words(name: str, command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise SettingsError(f"{name} is no command line: {error}") from error
 
 
 def usable_cores() -> int:
