@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from producer.connection import open_redis
 from producer.settings import Settings
 from producer.store.opening import open_store
-from tasks.runtime import Engine
+from tasks.carrier import Engine
 from workers.answers import Answers
 from workers.executor import Executor
 from workers.images.opening import open_images

@@ -13,6 +13,10 @@ class RevokedError(LeanFleetError, Ignore):
     """Nobody waits for the answer any more: the delivery is acknowledged and nothing is answered."""
 
 
+class TerminatedError(RevokedError):
+    """An operator ended it, by `celery control terminate` or Flower: a client is answered `lost`."""
+
+
 class ReleasedError(LeanFleetError):
     """The worker is ending and did not finish this operation: its delivery goes to another one."""
 

@@ -35,6 +35,7 @@ class Held:
             error = self._errors.get(task)
             if error is None:
                 raise
+            task.uncancel()  # it was ended here, and may go on with what is left to do
             raise error from None
         finally:
             del self._deliveries[task]

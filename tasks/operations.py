@@ -32,10 +32,11 @@ from producer.outcome import Outcome
 from producer.reply import complete
 from producer.result import RESULTS, AnyResult, Result
 from producer.state import StateRef
+from tasks.carrier import Work
 from tasks.celery import app
 from tasks.delivery import Delivery
 from tasks.errors import ElsewhereError, OperationFailedError, ReleasedError
-from tasks.runtime import Work, current_runtime
+from tasks.runtime import current_runtime
 
 # As a value or as the JSON of one.
 State = StateRef | Mapping[str, Any]

@@ -20,11 +20,12 @@ from celery.exceptions import Reject
 from celery.utils.saferepr import saferepr
 
 from producer.result import AnyResult
+from tasks.carrier import Work
 from tasks.delivery import Delivery
 from tasks.errors import ElsewhereError, OperationFailedError, ReleasedError, RevokedError
 from tasks.operations import in_words
 from tasks.request import OperationRequest
-from tasks.runtime import Runtime, Work, current_runtime
+from tasks.runtime import Runtime, current_runtime
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,13 @@ from typing import Any
 from celery.worker.request import Request
 
 from producer.envelope import HEADER
+from tasks.carrier import Work
 from tasks.delivery import Delivery
-from tasks.errors import RevokedError
+from tasks.errors import RevokedError, TerminatedError
 from tasks.redelivery.lease import Lease
 from tasks.redelivery.quorum import QuorumChannel
 from tasks.redelivery.transport import LeaseChannel
-from tasks.runtime import Work
+from tasks.runtime import current_runtime
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,18 @@ class OperationRequest(Request):
             return False
         return not eventer.groups or "task" in eventer.groups  # else it is there for the worker's own heartbeat alone
 
+    def revoked(self) -> bool:
+        """Whether to drop it before it is begun. A client's call is let through: its caller waits for an answer."""
+        return HEADER not in self.request_dict and bool(super().revoked())
+
+    def terminate(self, pool: Any, signal: Any = None) -> None:  # noqa: ARG002 - Celery's signature
+        """End it where it runs, whatever the signal is: its REPL has a moment to answer and is killed then.
+
+        What was not begun yet is known to be revoked when its turn comes.
+        """
+        if (runtime := current_runtime()) is not None:
+            runtime.terminate(self.id)
+
     def acknowledge(self) -> None:
         message: Any = self.message
         if not isinstance(message.channel, _OURS):
@@ -88,8 +101,9 @@ class OperationRequest(Request):
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """As Celery's; what nobody waits for any more is acknowledged, and revoked in the eyes of Flower."""
         error = exc_info.exception
-        if isinstance(getattr(error, "exc", error), RevokedError):
+        if isinstance(cause := getattr(error, "exc", error), RevokedError):
             announce: Any = self._announce_revoked  # type: ignore[attr-defined] # what Celery's own revocation does
-            announce("revoked", terminated=False, signum=None, expired=False)
+            terminated = isinstance(cause, TerminatedError)
+            announce("terminated" if terminated else "revoked", terminated=terminated, signum=None, expired=False)
             return None
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)

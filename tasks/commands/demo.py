@@ -18,7 +18,7 @@ from producer.commands.terminal import log_to, printable, progress_bar
 from producer.errors import InvalidInputError
 from producer.files import Text, read_texts
 from producer.settings import Settings, load_settings
-from tasks.stack.fleet import Fleet, FleetOptions, exported, interruptible
+from tasks.stack.fleet import Fleet, FleetOptions, exported, interruptible, tended
 
 ALL_AS_EXPECTED = 0
 SOME_NOT = 1
@@ -63,7 +63,7 @@ def demo(
 
 def _run(console: Console, settings: Settings, options: FleetOptions, texts: Sequence[Text]) -> list[Checked]:
     console.print(f"Starting Valkey, SeaweedFS, {options.machines} workers with Lean, and Flower …")
-    with Fleet(settings, options) as fleet, exported(fleet):
+    with Fleet(settings, options) as fleet, exported(fleet), tended(fleet):
         if fleet.flower is not None:
             console.print(f"Flower shows each operation: {fleet.flower.url}")
         return asyncio.run(_check(console, fleet.settings, texts))

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from producer.commands.terminal import log_to, stderr_console
 from producer.settings import load_settings
-from tasks.stack.errors import StackError
-from tasks.stack.fleet import Fleet, FleetOptions, explained_end, interruptible
+from tasks.stack.fleet import Fleet, FleetOptions, interruptible
 
 _LOOK_SECONDS = 0.5
 
@@ -27,11 +26,12 @@ def up(
 ) -> None:
     """Run a fleet on this computer until Ctrl-C.
 
-    It is Valkey, SeaweedFS, workers and Flower, all of which end with it.
+    It is Valkey, SeaweedFS, workers and Flower, all of which end with it. A worker that ends before is replaced.
 
-    Exit codes: 0 stopped by Ctrl-C or SIGTERM; 2 a part could not be started, or ended.
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM; 2 a part could not be started, or ended and was no worker.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = stderr_console()
+    log_to(console)
     options = FleetOptions(
         machines=machines,
         repls=repls,
@@ -48,9 +48,7 @@ def up(
                 console.print("Running; Ctrl-C stops everything.")
                 while True:
                     time.sleep(_LOOK_SECONDS)
-                    for process in fleet.processes:
-                        if not process.running:
-                            raise StackError(explained_end(process))
+                    fleet.tend()
         except KeyboardInterrupt:
             console.print("Stopped.")
 

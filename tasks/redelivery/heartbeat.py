@@ -35,6 +35,7 @@ class Heartbeat(bootsteps.StartStopStep):
         if isinstance(channel, LeaseChannel):
             if self._channel is not None:
                 channel.take_over(self._channel)
+            channel.on_dropped = _count_dropped
             self._channel = channel
             self._keeper.attach(channel, channel._create_client())  # noqa: SLF001 - the way to a client of its pool
         elif isinstance(channel, QuorumChannel):
@@ -46,6 +47,11 @@ class Heartbeat(bootsteps.StartStopStep):
     def shutdown(self, consumer: Any) -> None:  # noqa: ARG002 - Celery's signature
         self._keeper.stop()
         self._quorum_keeper.stop()
+
+
+def _count_dropped(count: int) -> None:
+    if (runtime := current_runtime()) is not None:
+        runtime.tally.dropped += count
 
 
 def _is_healthy() -> bool:

@@ -87,9 +87,9 @@ end
 REGISTER = _NOW + ALSO_WHEN_FULL.format(1) + "return redis.call('ZADD', KEYS[1], now, ARGV[1])"
 
 # KEYS taken, leased, leases, losses, queue, interactive, bulk, turns; ARGV tag, or "" for a ticket. Leases a message
-# and returns how often its lease ended before, and its tag and text where it is another one than was taken; false when
-# what was taken is not there any more, because this consumer was silent for so long that it was given to others, or
-# when no message waits for a ticket.
+# and returns how often its lease ended before, and for a ticket the message's tag and text, and how many were dropped
+# before it; false when what was taken is not there any more, because this consumer was silent for so long that it was
+# given to others, or when no message waits for a ticket. Where that is so since all were dropped, only their number.
 #
 # What has a place among the losses was leased before: it has waited for its turn. Any other whole message lines up in
 # a lane of its own, if there are lanes, and is then a ticket like any other. What else is in the list are entries
@@ -128,10 +128,10 @@ local chosen, message, dropped = choose(KEYS[6], KEYS[7], KEYS[8])
 -- Their tickets go, too. Without a message that is one less: the one that was taken.
 local spare = chosen and dropped or dropped - 1
 if spare > 0 then redis.call('LREM', queue, spare, '') end
-if not chosen then return false end
+if not chosen then return dropped > 0 and {{false, false, false, dropped}} end
 redis.call('HSET', KEYS[2], chosen, message)
 redis.call('ZADD', KEYS[3], now, chosen)
-return {{0, chosen, message}}
+return {{0, chosen, message, dropped}}
 """
 )
 

@@ -31,6 +31,7 @@ from tasks.redelivery.message import UnreadableMessageError, read_message
 
 if TYPE_CHECKING:
     from collections import OrderedDict
+    from collections.abc import Callable
 
     # What kombu's stubs leave out.
     class KombuChannel(kombu_redis.Channel):
@@ -167,6 +168,8 @@ class LeaseChannel(KombuChannel):
         self.owed: set[str] = set()
         # Set when the worker drains: nothing more is taken, and what arrives all the same goes straight back.
         self.paused = False
+        # Told how many operations the server dropped, when a message was to be taken, since nobody waited for them.
+        self.on_dropped: Callable[[int], None] = lambda _: None
         self._registered_at = float("-inf")
         self._ask_at = float("-inf")
         super().__init__(*args, **kwargs)
@@ -339,7 +342,12 @@ class LeaseChannel(KombuChannel):
                 raise Empty
             losses, *chosen = took
             if chosen:
-                tag, raw = chosen[0].decode(), chosen[1]
+                name, raw, dropped = chosen
+                if dropped:
+                    self.on_dropped(dropped)
+                if name is None:
+                    raise Empty
+                tag = name.decode()
                 _, payload = read_message(raw, tag, most_bytes=self.most_bytes)
         except UnreadableMessageError as error:
             queue = self._keys().queue

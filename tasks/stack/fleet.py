@@ -2,13 +2,14 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -32,6 +33,7 @@ _GRACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 _PREFIX = "leanfleet-fleet-"
 CONFIG = f"{PREFIX}CONFIG"
+log = logging.getLogger("leanfleet.fleet")
 
 
 class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,23 @@ class Fleet:
     def __exit__(self, *exc_info: object) -> None:
         self._exits.close()
 
+    def tend(self) -> None:
+        """Replace workers that ended, as a cloud replaces machines that vanished. To be called again and again.
+
+        Raises:
+            StackError: another part ended, or a worker does not last.
+        """
+        for process in self.processes:
+            if process.running:
+                continue
+            if not isinstance(process, Machine) or not process.is_worth_replacing:
+                raise StackError(f"{process.name} ended (exit code {process.exit_code}):\n{process.log_tail()}")
+            log.warning(
+                "%s ended (exit code %s) and is replaced; what it held is run again", process.name, process.exit_code
+            )
+            process.kill()  # whatever is left of its group
+            process.start()
+
     def _stop(self) -> None:
         # Workers first, so that none meets a broker that is gone. An interrupt in between makes it quick, not partial.
         try:
@@ -192,40 +211,41 @@ def local_fleet(settings: Settings) -> Iterator[Settings]:
         StackError: a program is missing, or a part did not come up, or ended while the block ran.
     """
     options = FleetOptions(machines=1, s3=False, flower=False)
-    with interruptible(), Fleet(settings, options) as fleet, _interrupted_by_the_end_of(fleet.processes) as ended:
-        try:
-            yield fleet.settings
-        except KeyboardInterrupt:
-            if not ended:
-                raise
-            raise StackError(explained_end(ended[0])) from None
-
-
-def explained_end(process: LocalProcess) -> str:
-    return f"{process.name} ended (exit code {process.exit_code}):\n{process.log_tail()}"
+    with interruptible(), Fleet(settings, options) as fleet, tended(fleet):
+        yield fleet.settings
 
 
 @contextmanager
-def _interrupted_by_the_end_of(processes: Sequence[LocalProcess]) -> Iterator[list[LocalProcess]]:
-    """Inside the block, the main thread is interrupted as by Ctrl-C when a process ends; it is then in the list.
+def tended(fleet: Fleet) -> Iterator[None]:
+    """A thread tends the fleet while the block runs; what it cannot mend ends the block in the main thread.
 
-    Whoever waits for answers of a fleet that lost its broker would else wait for ever.
+    Whoever waits for answers of a fleet that lost its broker would else wait for ever. A replaced worker is a child of
+    that thread and killed with its end (see `guard`): what it has not answered by then is not waited for.
+
+    Raises:
+        StackError: as `Fleet.tend`.
     """
-    ended: list[LocalProcess] = []
+    failures: list[StackError] = []
     left = threading.Event()
 
     def watch() -> None:
         while not left.wait(_LOOK_SECONDS):
-            ended.extend(process for process in processes if not process.running)
-            if ended:
+            try:
+                fleet.tend()
+            except StackError as error:
+                failures.append(error)
                 if not left.is_set():
-                    os.kill(os.getpid(), signal.SIGINT)
+                    os.kill(os.getpid(), signal.SIGINT)  # as by Ctrl-C
                 return
 
     thread = threading.Thread(target=watch, name="leanfleet-watch", daemon=True)
     thread.start()
     try:
-        yield ended
+        yield
+    except KeyboardInterrupt:
+        if not failures:
+            raise
+        raise failures[0] from None
     finally:
         left.set()
         thread.join()

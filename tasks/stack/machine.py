@@ -1,6 +1,7 @@
 """A worker machine on this computer: a worker process with its REPLs, which can be killed as a preempted VM is."""
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from tasks.stack.process import LocalProcess
 
 # The embedded Lean's core is built at a user's first start, which takes a while on a slow computer.
 _READY_SECONDS = 180.0
+# One that ends sooner than that after its start, so many times in a row, ends of something that a further start
+# does not mend.
+_SHORT_LIFE_SECONDS = 30.0
+_SHORT_LIVES = 3
 
 
 class Machine(LocalProcess):
@@ -31,6 +36,20 @@ class Machine(LocalProcess):
             environ={"LEANFLEET_MACHINE_ID": name, **environ},
             directory=directory,
         )
+        self._started: float | None = None
+        self._short_lives = 0
+
+    def start(self) -> None:
+        super().start()
+        now = time.monotonic()
+        is_short = self._started is not None and now - self._started < _SHORT_LIFE_SECONDS
+        self._short_lives = self._short_lives + 1 if is_short else 0
+        self._started = now
+
+    @property
+    def is_worth_replacing(self) -> bool:
+        """Of one that ended: whether it was ready before, and those before it lived long enough."""
+        return self.is_ready() and self._short_lives < _SHORT_LIVES
 
     def log_tail(self, lines: int = 15) -> str:
         """Why it could not start, in its own words, where it says so."""

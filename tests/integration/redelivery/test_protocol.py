@@ -157,7 +157,7 @@ class Leases(RuleBasedStateMachine):
         names = (self._taken(worker), keys.leased, keys.leases, keys.losses, keys.queue)
         took = self.client.eval(scripts.TAKE, 8, *names, keys.interactive, keys.bulk, keys.turns, tag)
         self._note_dropped(in_lanes, lined_up=tag)
-        if took is None:
+        if took is None or took[0] is None:
             assert tag in ("", *self.dropped), "a whole message that was there was not leased"
             assert not self._in_lanes(), "a ticket found no message, and one waits"
             return

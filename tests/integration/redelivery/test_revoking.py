@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -9,9 +11,12 @@ import pytest
 import redis
 
 from producer.client import Client
+from producer.operation import RunCode
+from producer.outcome import Outcome
 from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tests.integration.redelivery.conftest import StartMachine
+from tests.machines import worker_environ
 from tests.waiting import until
 
 _ENDLESS_SECONDS = 1000.0
@@ -83,3 +88,33 @@ async def test_a_call_whose_deadline_passes_is_ended_where_it_runs(
         assert [message.data for message in result.messages] == ["next"]
         assert (await late).outcome == "lost"
         await until(nothing_left, "it was acknowledged")
+
+
+async def test_an_operator_ends_what_runs_and_what_waits_and_their_callers_are_told(
+    settings: Settings,
+    broker: redis.Redis,
+    keys: QueueKeys,
+    start_machine: StartMachine,
+    nothing_left: Callable[[], bool],
+) -> None:
+    machine = start_machine(WORKER_SIZE="1")
+    environ = worker_environ(settings.broker_url, settings.queue)
+
+    def order(*words: str) -> None:
+        command = [sys.executable, "-P", "-m", "tasks", "control", *words]
+        subprocess.run(command, env=environ, cwd=machine.log_path.parent, check=True, capture_output=True)
+
+    async with Client(settings) as fleet:
+        running = fleet.submit(RunCode(code="%hang", timeout_seconds=_ENDLESS_SECONDS))
+        await until(lambda: broker.zcard(keys.leases) == 1, "it is at work")
+        waiting = fleet.submit(RunCode(code="%hang", timeout_seconds=_ENDLESS_SECONDS))
+        await asyncio.to_thread(order, "revoke", waiting.id)
+        await asyncio.to_thread(order, "terminate", "SIGTERM", running.id)
+        ended = await asyncio.wait_for(asyncio.gather(running, waiting), 60)
+        assert [(each.outcome, each.reason) for each in ended] == [
+            (Outcome.LOST, "an operator ended it"),
+            (Outcome.LOST, "an operator revoked it"),
+        ]
+        assert (await asyncio.wait_for(fleet.run_code("%say next"), 60)).ok
+    await until(nothing_left, "all were acknowledged")
+    assert "NotImplementedError" not in machine.log()

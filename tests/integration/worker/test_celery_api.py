@@ -9,6 +9,7 @@ import psutil
 import pytest
 import redis
 from celery import chord, group, signature
+from celery.exceptions import TaskRevokedError
 from celery.result import AsyncResult
 from pytest_celery import CeleryTestSetup, CeleryTestWorker
 
@@ -99,6 +100,21 @@ def test_an_operation_past_its_time_limit_ends_and_its_neighbour_does_not(celery
     result = msgspec.convert(neighbour.get(timeout=TIMEOUT), RunCodeResult)
     assert [message.data for message in result.messages] == ["done"]
     wait_until(lambda: len(before - repl_groups(pid)) == 1, "one REPL of those before is gone, and no other")
+
+
+def test_a_task_that_is_terminated_ends_and_its_neighbour_does_not(celery_worker: CeleryTestWorker) -> None:
+    pid = celery_worker.container.process.pid
+    before = repl_groups(pid)
+    doomed = tasks.run_code.delay("%hang", timeout_seconds=600)
+    neighbour = tasks.run_code.delay("%sleep 3\n%say done")
+    with redis.Redis.from_url(celery_worker.app.conf.broker_url) as client:
+        wait_until(lambda: client.zcard(QueueKeys.of("leanfleet").leases) == 2, "the worker has both")
+    doomed.revoke(terminate=True)
+    with pytest.raises(TaskRevokedError):
+        doomed.get(timeout=TIMEOUT)
+    assert msgspec.convert(neighbour.get(timeout=TIMEOUT), RunCodeResult).outcome is Outcome.OK
+    wait_until(lambda: len(before - repl_groups(pid)) == 1, "one REPL of those before is gone, and no other")
+    assert "NotImplementedError" not in celery_worker.logs()
 
 
 def test_an_operation_past_its_memory_limit_ends_alone() -> None:
