@@ -191,7 +191,7 @@ async def measure(settings: Settings, folder: Path) -> dict[str, list[Sample]]:
                     exported.append(result.state)
 
                 await here.execute(ImportState(state=state))
-                add(samples, "export (pickle, compress, sign, put)", await timed(export))
+                add(samples, "export (look, pickle, compress, sign, put, announce)", await timed(export))
                 # The helpers' environment is what a search on this theorem keeps warm.
                 environment = StateRef(steps=state.steps[:1])
                 await there.execute(ImportState(state=environment))

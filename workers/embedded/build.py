@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from workers.embedded.errors import CoreBuildError
 from workers.embedded.library import LeanLibrary, check_digest, find_library
+from workers.embedded.seal import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,7 @@ def ensure_core(*, cache_folder: Path | None = None) -> CorePaths:
         with _one_builder(root):
             if not is_intact(target):
                 _build(library, target)
+    _drop_damaged_images(target)
     return CorePaths(library=library.path, lean_path=target, key=key)
 
 
@@ -120,6 +122,21 @@ def is_intact(target: Path) -> bool:
         return bool(files) and all(_digest(target / name) == digest for name, digest in files.items())
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def _drop_damaged_images(target: Path) -> None:
+    """The first process makes the base image, and all others map it: it is no part of the build, and damaged like one.
+
+    Raises CoreBuildError where it cannot be deleted.
+    """
+    for image in target.glob("*.image"):
+        try:
+            if not is_whole(image.read_bytes()):
+                image.unlink(missing_ok=True)  # processes that have it mapped keep it
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise CoreBuildError(f"{image} is damaged or cannot be read: delete it ({error.strerror})") from error
 
 
 def _digest(path: Path) -> str:

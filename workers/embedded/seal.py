@@ -45,13 +45,27 @@ def read_seal(data: bytes, size: int) -> Seal:
 
 def unsealed(data: bytes, world: bytes) -> bytes:
     """The body of a file's bytes, checked. Raises SealError."""
+    seal, body = _checked(data)
+    if seal.world != world:
+        raise SealError("it was made by another build of Lean or of the core library")
+    return body
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a file's bytes are as they were written, by whatever build."""
+    try:
+        _checked(data)
+    except SealError:
+        return False
+    return True
+
+
+def _checked(data: bytes) -> tuple[Seal, bytes]:
     seal = read_seal(data, len(data))
     body = data[: seal.body_bytes]
     if hashlib.sha256(body).digest() != seal.body_sha256:
         raise SealError("its content is damaged")
-    if seal.world != world:
-        raise SealError("it was made by another build of Lean or of the core library")
-    return body
+    return seal, body
 
 
 TRAILER_BYTES = _TRAILER.size

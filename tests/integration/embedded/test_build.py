@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.embedded.repl import Repl
 from workers.embedded import build
 from workers.embedded.build import CorePaths, ensure_core, is_intact
 from workers.embedded.errors import CoreBuildError
@@ -28,6 +29,16 @@ def test_two_builders_at_once_share_one_build_and_damage_is_repaired(tmp_path: P
     os.truncate(olean, len(whole) // 2)
     assert ensure_core(cache_folder=tmp_path) == first
     assert olean.read_bytes() == whole
+
+    with Repl("--library", str(first.library), "--core", str(first.lean_path)) as repl:
+        repl.ask(cmd="")
+    image = first.lean_path / "base-1.image"
+    whole = image.read_bytes()
+    assert ensure_core(cache_folder=tmp_path) == first
+    assert image.exists()
+    image.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    assert ensure_core(cache_folder=tmp_path) == first
+    assert not image.exists()  # the next process makes it
 
 
 def test_a_machine_image_is_made_with_the_core_in_it(tmp_path: Path) -> None:
