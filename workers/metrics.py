@@ -78,6 +78,7 @@ class WorkerCollector(Collector):
         yield _plain("releases", "Deliveries handed back since this worker was ending", tally.released)
         yield _plain("returns", "Deliveries handed on since all REPLs here were at work", tally.handed_on)
         yield _plain("revocations", "Operations that nobody waited for any more", tally.revoked)
+        yield _plain("dropped_operations", "Dropped in the queue, since nobody waited for them", tally.dropped)
         yield _plain("dead_letters", "Operations that were given up", tally.dead_letters)
 
     def _pool(self, pool: PoolSnapshot) -> Iterator[Metric]:

@@ -31,6 +31,7 @@ class Tally:
         self.bounced = 0
         self.released = 0
         self.revoked = 0
+        self.dropped = 0  # counted in another thread than all else, and there alone
         self.handed_on = 0
         self.dead_letters = 0
 

@@ -8,6 +8,8 @@ import redis
 from redis.asyncio import Redis
 
 from producer.client import Client
+from producer.keys import REVOKED
+from producer.operation import RunCode
 from producer.outcome import Outcome
 from producer.settings import Settings
 from tasks.stack.machine import Machine
@@ -56,6 +58,22 @@ async def test_everything_that_happened_is_counted(start_machine: StartMachine, 
     assert counted("repl_ends_total", reason="timeout") == 1
     assert counted("busy_seconds_total", kind="run_code") >= 0.3
     assert counted("redeliveries_total") == counted("dead_letters_total") == 0
+
+
+async def test_what_leaves_the_queue_unrun_is_counted(
+    start_machine: StartMachine, fleet: Client, server: Redis, port: int
+) -> None:
+    calls = [fleet.submit(RunCode(code=f"%say {number}")) for number in range(20)]
+    await until(lambda: all(call.sequence for call in calls), "all are in the queue")
+    for call in calls[:-1]:
+        call.cancel()
+    async with asyncio.timeout(30):
+        while await server.zscore(REVOKED, calls[-2].id) is None:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(start_machine)
+    assert (await calls[-1]).ok
+    now = await look(port)
+    assert (now.value(W + "dropped_operations_total"), now.value(W + "revocations_total")) == (19, 0)
 
 
 async def test_what_is_so_now_is_measured_at_the_scrape(
