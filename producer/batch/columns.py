@@ -18,7 +18,11 @@ _ENDS_IN_BY = re.compile(r":=\s*by\s*(?:sorry)?\s*\Z")
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """Names of columns; `code` is a whole text and goes before `statement` and `proof`. A missing one is empty."""
+    """Names of columns; `code` is a whole text and goes before `statement` and `proof`.
+
+    A row may lack a column of these names, and has nothing there then. One of another name it must have: a column that
+    was named wrongly would have a proof judged without its statement.
+    """
 
     id: str = "name"
     code: str = "code"
@@ -41,6 +45,8 @@ def parse_columns(given: str) -> Columns:
 
 def line_of(row: Mapping[str, Any], columns: Columns) -> Line | str:
     """The line that a row stands for, or what is wrong with it."""
+    if lacking := [column for column in _named(columns) if column not in row]:
+        return f"there is no column {lacking[0]!r}; there are {', '.join(repr(each) for each in row if each)}"
     found: dict[str, str] = {}
     for field in Columns.__struct_fields__:
         value = row.get(getattr(columns, field))
@@ -60,6 +66,12 @@ def line_of(row: Mapping[str, Any], columns: Columns) -> Line | str:
             )
         code = joined(found["statement"], found["proof"])
     return Line(id=found["id"], code=code, header=found["header"], statement=unproved(found["statement"]))
+
+
+def _named(columns: Columns) -> list[str]:
+    """The names that are not the usual ones, so that somebody must have given them."""
+    usual = Columns()
+    return [name for field in Columns.__struct_fields__ if (name := getattr(columns, field)) != getattr(usual, field)]
 
 
 def unproved(statement: str) -> str:

@@ -64,6 +64,13 @@ def test_what_is_wrong_with_a_row_is_said(row: dict[str, object], words: str) ->
     assert words in found
 
 
+def test_a_column_that_was_named_and_is_not_there_is_said() -> None:
+    row = {"problem": "p", "formal_statement": f"{HEAD} := by sorry", "proof": "exact h"}
+    assert line_of(row, parse_columns("id=problem,statement=formal_statemen")) == (
+        "there is no column 'formal_statemen'; there are 'problem', 'formal_statement', 'proof'"
+    )
+
+
 @pytest.mark.parametrize("given", ["id", "id=", "nonsense=x", "=x", ""])
 def test_a_mapping_that_is_none_is_refused(given: str) -> None:
     with pytest.raises(InvalidInputError, match="FIELD=COLUMN"):
