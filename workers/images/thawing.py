@@ -22,13 +22,10 @@ from workers.launch import Launch
 from workers.memory import GroupMemory
 from workers.process import AsyncLeanREPLProcess
 from workers.protocol.adapter import Adapter
-from workers.protocol.requests import Command
 
 # A thaw takes as long as reading the image does. CRIU may hang, on a damaged one for example.
 _THAW_SECONDS = 10.0
 _BYTES_PER_SECOND = 20_000_000
-# No REPL has it: the answer is that it does not exist, and nothing has changed.
-_NOWHERE = 2**31 - 1
 
 _numbers = itertools.count()
 
@@ -102,7 +99,7 @@ async def thaw(
     try:
         if started is not None:
             started(process)
-        await process.send(Command(code="", environment=_NOWHERE), timeout_seconds=timeout_seconds)
+        await process.send(adapter.greeting(), timeout_seconds=timeout_seconds)
     except BaseException as error:
         await process.close()
         if isinstance(error, ReplError):

@@ -31,6 +31,9 @@ class Adapter(Protocol):
     def import_header(self, header: str) -> Command | None:
         """What to send so that `header` is imported, or None where the process imports at its start."""
 
+    def greeting(self) -> Command:
+        """What every process of this protocol answers whatever it has done, and what changes nothing in it."""
+
     def encode(self, request: Request[R]) -> bytes:
         """The request as one whole frame."""
 

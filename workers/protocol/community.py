@@ -25,6 +25,9 @@ from workers.protocol.responses import CommandResponse, ErrorResponse, Response,
 
 R = TypeVar("R", bound=Response)
 
+# No REPL has it: the answer is that it does not exist.
+_NOWHERE = 2**31 - 1
+
 _encode = msgspec.json.Encoder().encode
 _decode_command = msgspec.json.Decoder(CommandResponse).decode
 _decode_tactic = msgspec.json.Decoder(TacticResponse).decode
@@ -89,6 +92,9 @@ class CommunityAdapter:
     def import_header(self, header: str) -> Command | None:
         # An empty command without an environment imports what every Lean file imports, once instead of at every call.
         return Command(code=header)
+
+    def greeting(self) -> Command:
+        return Command(code="", environment=_NOWHERE)
 
     def encode(self, request: Request[R]) -> bytes:
         # JSON has no raw line break, hence the frame has exactly one line and one blank line: one more would be fatal.

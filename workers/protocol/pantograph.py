@@ -175,6 +175,9 @@ class PantographAdapter:
         # It imports nothing and is answered when the imports are done.
         return Command(code="")
 
+    def greeting(self) -> Command:
+        return Command(code="")  # the options that it has already
+
     def encode(self, request: Request[R]) -> bytes:
         command, payload = _asked(request)
         # An empty line would end the process; this is never one.

@@ -32,7 +32,7 @@ from workers.protocol.requests import Command
 from workers.protocol.responses import CommandResponse
 from workers.settings import PoolSettings
 from workers.states.signing import Signer
-from workers.testing.project import scripted_project
+from workers.testing.project import scripted_pantograph, scripted_project
 
 pytestmark = pytest.mark.usefixtures("descriptors")
 HEADER = "import Mathlib"
@@ -138,6 +138,18 @@ async def test_the_first_repl_is_frozen_and_those_that_follow_are_thawed(stock: 
         async with pool.lease(HEADER) as repl:
             assert repl.environment == 0
             assert (await say(repl, "")).environment == 1
+
+
+@pytest.mark.usefixtures("always_thaws")
+async def test_repls_of_another_protocol_are_thawed_as_well(stock: ImageStock) -> None:
+    async with opened(stock, scripted_pantograph(), header="") as pool:
+        await settled(pool)
+        async with pool.lease() as repl:
+            repl.member.running.kill("the test has no use for it")
+        await settled(pool)
+        assert stock.counts.thawed == 1
+        async with pool.lease() as repl:
+            assert (await say(repl, "theorem t : True := sorry")).sorries
 
 
 async def test_without_a_measured_gain_repls_are_started(stock: ImageStock) -> None:
