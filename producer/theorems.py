@@ -5,26 +5,28 @@ is not proved. Comments, strings and namespaces are understood; syntax that a te
 """
 
 import re
+from typing import NamedTuple
 
-_NAME = r"(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*)(?:\.(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*|\d+))*"
+NAME = r"(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*)(?:\.(?:«[^»\n]+»|[^\W\d][\w'!?₀-₉]*|\d+))*"
 _NO_WORD = r"(?!(?:theorem|lemma)\b)"
 _TOKEN = re.compile(
     rf"""
       (?P<comment> --[^\n]* | /-)
-    | (?P<string>
+    | (?P<literal>
         (?<![\w'!?.]) r(?P<hashes>\#*)" .*? "(?P=hashes)
       | "(?:[^"\\]|\\.)*"
       | (?<![\w'!?])'(?:\\.[^'\n]*|[^'\\])'
       )
+    | «[^»]*»
     | (?: (?<![\w.'«]) | (?<=[⁰¹²³⁴-⁹]) ) (?:
         (?P<declares> theorem | lemma ) (?= \s | -- | /- | « )
-      | (?P<opens> namespace | section | mutual ) \b (?: [^\S\n]+ (?P<opened> {_NO_WORD} {_NAME} ) )?
-      | (?P<ends> end ) \b (?: [^\S\n]+ (?P<ended> {_NO_WORD} {_NAME} ) )?
+      | (?P<opens> namespace | section | mutual ) \b (?: [^\S\n]+ (?P<opened> {_NO_WORD} {NAME} ) )?
+      | (?P<ends> end ) \b (?: [^\S\n]+ (?P<ended> {_NO_WORD} {NAME} ) )?
       )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_WHOLE_NAME = re.compile(_NAME)
+_WHOLE_NAME = re.compile(NAME)
 _BLANK = re.compile(r"\s+|--[^\n]*")
 # A word may follow a number at once, and is none of its letters.
 _NUMBER = re.compile(r"(?<![\w'])\d[\d_]*(?=theorem|lemma)")
@@ -33,31 +35,51 @@ _COMPONENT = re.compile(r"«[^»]+»|[^.]+")
 _ROOT = "_root_."
 
 
+class _Scope(NamedTuple):
+    name: str
+    is_namespace: bool
+
+
+class Reading(NamedTuple):
+    """What a text declares, and the scopes that it leaves open, innermost first; a section may have no name."""
+
+    theorems: tuple[str, ...]
+    open_scopes: tuple[str, ...]
+
+
 def find_theorems(code: str) -> tuple[str, ...]:
     """Full names of the theorems and lemmas that `code` declares, in order, each once."""
+    return read(code).theorems
+
+
+def read(code: str) -> Reading:
+    """Read a text as far as these words decide."""
     names: dict[str, None] = {}
-    scopes: list[str] = []  # a component of a namespace each; empty for sections and the like
+    scopes: list[_Scope] = []
     at = 0
+    # Behind a string with a brace nobody can tell strings and comments from code without parsing: a brace may hold a
+    # term, which may hold strings. Then every word counts, for what does not exist is not proved.
+    is_plain = True
     code = _NUMBER.sub(r"\g<0> ", code)
     while (token := _TOKEN.search(code, at)) is not None:
         at = token.end()
-        if token["comment"] == "/-":
-            at = comment_end(code, at)
+        if token["literal"] or token["comment"]:
+            is_plain = is_plain and not (token[0].startswith('"') and "{" in token[0])
+            at = _hidden_end(code, token) if is_plain else token.start() + 1
         elif token["declares"]:
             at = _blank_end(code, at)
             if (found := _WHOLE_NAME.match(code, at)) is None:
                 continue
             name, at = found[0], found.end()
-            within = [scope for scope in scopes if scope]
+            within = [scope.name for scope in scopes if scope.is_namespace]
             names[name.removeprefix(_ROOT) if name.startswith(_ROOT) else ".".join([*within, name])] = None
-        elif token["opens"] == "namespace" and token["opened"]:
-            scopes.extend(_COMPONENT.findall(token["opened"]))
         elif token["opens"]:
-            # A name after `section` must not become part of what is declared in it, yet `end` closes each component.
-            scopes.extend("" for _ in _COMPONENT.findall(token["opened"] or "_"))
+            # Components each, as `end` closes each; a section's name is no part of what is declared in it.
+            is_namespace = token["opens"] == "namespace" and bool(token["opened"])
+            scopes.extend(_Scope(name, is_namespace) for name in _COMPONENT.findall(token["opened"] or "") or [""])
         elif token["ends"]:
             del scopes[max(0, len(scopes) - len(_COMPONENT.findall(token["ended"] or "_"))) :]
-    return tuple(names)
+    return Reading(tuple(names), tuple(scope.name for scope in reversed(scopes)))
 
 
 def _blank_end(code: str, at: int) -> int:
@@ -69,6 +91,11 @@ def _blank_end(code: str, at: int) -> int:
             at = blank.end()
         else:
             return at
+
+
+def _hidden_end(code: str, token: re.Match[str]) -> int:
+    """Where a comment or literal ends."""
+    return comment_end(code, token.end()) if token["comment"] == "/-" else token.end()
 
 
 def comment_end(code: str, at: int) -> int:

@@ -1,5 +1,6 @@
 """Every attempt gets the verdict that it must get, on real Lean."""
 
+import dataclasses
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,7 +19,7 @@ from tests.adversarial.corpus import CORPUS
 from workers.executor import Executor
 from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
-from workers.project import embedded_project, repl_project
+from workers.project import LeanProject, embedded_project, repl_project
 from workers.settings import WorkerSettings
 from workers.verification.verifier import Verifier
 
@@ -38,17 +39,27 @@ def toolchain(request: pytest.FixtureRequest) -> list[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def embedded() -> AsyncIterator[Executor]:
     async with AsyncExitStack() as stack:
-        yield await _executor(stack, [])
+        yield await _executor(stack, embedded_project())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def commands() -> AsyncIterator[Executor]:
+    """Real Lean through the community REPL's protocol, with pickles that bring back no more than that REPL's."""
+    async with AsyncExitStack() as stack:
+        embedded = embedded_project()
+        command = (*embedded.command, "--unpickle", "constants")
+        project = dataclasses.replace(embedded, adapter="community", command=command)
+        yield await _executor(stack, project)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole(toolchain: list[str], request: pytest.FixtureRequest) -> AsyncIterator[Executor]:
     async with AsyncExitStack() as stack:
-        yield await _executor(stack, toolchain, str(request.config.getoption("--lean-project")))
+        directory = Path(str(request.config.getoption("--lean-project")))
+        yield await _executor(stack, repl_project(toolchain, directory))
 
 
-async def _executor(stack: AsyncExitStack, command: list[str], directory: str = ".") -> Executor:
-    project = repl_project(command, Path(directory)) if command else embedded_project()
+async def _executor(stack: AsyncExitStack, project: LeanProject) -> Executor:
     settings = WorkerSettings(size=1)
     isolation = stack.enter_context(open_isolation(settings, project))
     pool = await stack.enter_async_context(AsyncLeanREPLPool(project, settings, isolation=isolation))
@@ -85,6 +96,16 @@ def confirm(attempt: Attempt, result: VerifyProofResult) -> None:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_an_attempt_gets_its_verdict(attempt: Attempt, embedded: Executor) -> None:
     confirm(attempt, await judged(embedded, attempt))
+
+
+@pytest.mark.parametrize("attempt", EMBEDDED, ids=lambda attempt: attempt.name)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_with_commands_alone_an_attempt_is_no_more_successful(attempt: Attempt, commands: Executor) -> None:
+    judgement = (await judged(commands, attempt)).judgement
+    if attempt.verdict == "proved":
+        assert judgement.verdict == "proved", judgement
+    else:
+        assert judgement.verdict != "proved"
 
 
 @pytest.mark.parametrize("attempt", ELSEWHERE, ids=lambda attempt: attempt.name)

@@ -2,6 +2,7 @@
 
     --parent PID              end at once if the parent process is not PID (any more)
     --library F --core DIR    this Lean library and this folder of compiled core modules, instead of the usual ones
+    --unpickle constants      bring back no more of a pickled environment than the community REPL does
 
 It ends with status 0 at the end of its input, with status 1 and a line on stderr if it cannot start.
 """
@@ -47,7 +48,7 @@ def _fail(reason: object) -> NoReturn:
     os._exit(1)
 
 
-def _serve(requests: int, replies: int, library: Path | None, core: Path | None) -> None:
+def _serve(requests: int, replies: int, library: Path | None, core: Path | None, only_constants: bool) -> None:
     # Not at the top: a wrong command line or a dead parent should be noticed before these are read.
     from workers.embedded.errors import EmbeddedLeanError  # noqa: PLC0415
     from workers.embedded.protocol import ProtocolError, frame, parse, queries  # noqa: PLC0415
@@ -61,7 +62,7 @@ def _serve(requests: int, replies: int, library: Path | None, core: Path | None)
 
             paths = ensure_core()
             library, core = paths.library, paths.lean_path
-        session = Session(Runtime(library, core), core / _IMAGE)
+        session = Session(Runtime(library, core), core / _IMAGE, only_constants=only_constants)
         check(session)
     except (EmbeddedLeanError, OSError) as error:
         _fail(error)
@@ -88,18 +89,21 @@ def _write(descriptor: int, data: bytes) -> None:
 def main(arguments: list[str]) -> None:
     parent = os.getppid()
     options = dict(zip(arguments[::2], arguments[1::2], strict=False))
-    if len(arguments) % 2 or not options.keys() <= {"--parent", "--library", "--core"}:
-        _fail(f"cannot make sense of {' '.join(arguments)!r}; usage: [--parent PID] [--library FILE --core DIR]")
+    if len(arguments) % 2 or not options.keys() <= {"--parent", "--library", "--core", "--unpickle"}:
+        usage = "[--parent PID] [--library FILE --core DIR] [--unpickle constants]"
+        _fail(f"cannot make sense of {' '.join(arguments)!r}; usage: {usage}")
     if "--parent" in options:
         if not options["--parent"].isdecimal():
             _fail(f"--parent takes a process id, not {options['--parent']!r}")
         parent = int(options["--parent"])
+    if options.get("--unpickle", "constants") != "constants":
+        _fail(f"--unpickle takes the word constants, not {options['--unpickle']!r}")
     _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler would wait for Lean to finish
     requests, replies = _take_streams()
     library, core = (Path(options[key]) if key in options else None for key in ("--library", "--core"))
     threading.stack_size(_STACK_BYTES)
-    thread = threading.Thread(target=_serve, args=(requests, replies, library, core))
+    thread = threading.Thread(target=_serve, args=(requests, replies, library, core, "--unpickle" in options))
     thread.start()
     thread.join()
     os._exit(1)  # only after an exception, which has been printed

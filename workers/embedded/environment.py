@@ -93,21 +93,25 @@ class Environments:
         syntax, rest = field(parsed, 0), field(parsed, 1)
         parser_state, log = lean.keep(field(rest, 0)), field(rest, 1)
         messages = self._messages.of_log(log)
-        imports = self._header_imports(lean.keep(syntax), box(1))
-        key = _header_key(imports)
-        environment = self._imported.get(key)
-        if environment is not None:
-            lean.drop(imports)
-        else:
-            try:
-                environment = runtime.import_modules(imports)
-                self._imported[key] = environment
-            except LeanException as error:
-                # As Lean's `processHeader`: a message at the header, and nothing is imported.
-                environment = runtime.io(self._empty_environment(box(0), UNIT))
-                start = self._to_position(lean.keep(field(input_context, 2)), self._header_start(lean.keep(syntax)))
-                failure = {"severity": "error", "pos": position(start), "endPos": None, "data": str(error).strip()}
-                messages.append(failure)
-        state = runtime.command_state(lean.keep(environment))
+        try:
+            environment = self.imported(self._header_imports(lean.keep(syntax), box(1)))
+        except LeanException as error:
+            # As Lean's `processHeader`: a message at the header, and nothing is imported.
+            environment = runtime.io(self._empty_environment(box(0), UNIT))
+            start = self._to_position(lean.keep(field(input_context, 2)), self._header_start(lean.keep(syntax)))
+            failure = {"severity": "error", "pos": position(start), "endPos": None, "data": str(error).strip()}
+            messages.append(failure)
+        state = runtime.command_state(environment)
         lean.drop(parsed)
         return state, parser_state, messages
+
+    def imported(self, imports: Object) -> Object:
+        """The owned environment behind an owned `Array Import`, which is imported once. Raises LeanException."""
+        lean = self._runtime.lean
+        key = _header_key(imports)
+        environment = self._imported.get(key)
+        if environment is None:
+            environment = self._imported[key] = self._runtime.import_modules(imports)
+        else:
+            lean.drop(imports)
+        return lean.keep(environment)

@@ -172,6 +172,13 @@ class PersistentArray(Record):
     TAIL, SIZE = 1, 2
 
 
+class StagedMap(Record):
+    """`Lean.SMap`: what was imported, and what came after."""
+
+    FIELDS = 2
+    NEW = 1
+
+
 class ConstantInfo:
     """The constructors of `Lean.ConstantInfo` (Lean/Declaration.lean); each has one field, whose field 0 is a
     `ConstantVal`.

@@ -19,6 +19,7 @@ from workers.embedded.message import Json, Messages
 from workers.embedded.pickle import PickleError, Pickles
 from workers.embedded.proof import Proofs
 from workers.embedded.region import Regions, load_image
+from workers.embedded.replay import Replay
 from workers.embedded.report import Report, Reports
 from workers.embedded.runtime import LeanException, Runtime
 from workers.embedded.table import ExportError
@@ -39,8 +40,11 @@ class RequestError(Exception):
 class Session:
     """Answers requests. `handle` never raises for anything that a request can bring about."""
 
-    def __init__(self, runtime: Runtime, image_path: Path) -> None:
-        """`image_path` is where the base image is kept, beside the compiled core that it is made of."""
+    def __init__(self, runtime: Runtime, image_path: Path, *, only_constants: bool = False) -> None:
+        """`image_path` is where the base image is kept, beside the compiled core that it is made of.
+
+        With `only_constants` an unpickled environment has no more than the community REPL's (`Replay`).
+        """
         self._runtime = runtime
         regions = Regions(runtime)
         image = load_image(runtime, regions, image_path)
@@ -48,6 +52,7 @@ class Session:
         self._messages = Messages(runtime)
         self._trees = InfoTrees(runtime)
         self._environments = Environments(runtime, self._messages, image.root)
+        self._replay = Replay(runtime, self._environments) if only_constants else None
         self._tactics = Tactics(runtime, self._trees, self._messages)
         self._proofs = Proofs(runtime)
         self._tree_json = TreeJson(runtime, self._trees, self._tactics)
@@ -173,7 +178,10 @@ class Session:
         return {"env": arguments["env"]}
 
     def _unpickle_environment(self, arguments: Json) -> Json:
-        return {"env": self._add_environment(self._pickles.load_environment(arguments["unpickleEnvFrom"]))}
+        state = self._pickles.load_environment(arguments["unpickleEnvFrom"])
+        if self._replay is not None:
+            state = self._replay.of_constants(state)
+        return {"env": self._add_environment(state)}
 
     def _pickle_proof_state(self, arguments: Json) -> Json:
         state = self._proof_state(arguments["proofState"], "Unknown proof State.")

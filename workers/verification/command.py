@@ -1,216 +1,192 @@
-"""The weak way, for REPLs whose protocol has no constants: Lean's own commands, asked where the candidate's text ran.
+"""The weak way, for REPLs whose protocol has no constants: Lean's own commands, where nothing of the text is left but
+its constants.
 
-A text that defines syntax, elaborators or macros could answer for Lean, so such commands are forbidden, as is all that
-runs programs while Lean elaborates. They are found by reading the text, not by parsing it: what looks like one is one.
-The statement is compared as Lean prints it with nothing left out, and its own definitions must begin the proof line by
-line. docs/verdicts.md names what this cannot withstand.
+The environment that the proof's text left behind is pickled, and loaded by a REPL that has seen nothing and is used
+once: what arrives there are constants, behind the same imports. There the theorem's type must be the statement's, the
+statement's own definitions must be what they are in the statement, and `#print axioms` is asked.
+
+What is written to the pickle is up to the candidate's process. So texts with commands that define syntax or run
+programs are refused unrun (`forbidden`), and what lies in the pickle is what Lean elaborated. docs/verdicts.md names
+what this cannot withstand.
 """
 
-import re
-from collections.abc import Iterator
-from itertools import chain
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from producer.header import split_header
 from producer.judgement import Strength
-from producer.operation import VerifyProof
+from producer.operation import DEFAULT_ALLOWED_AXIOMS, VerifyProof
 from producer.result import AuditedTheorem
-from producer.theorems import comment_end, find_theorems
-from producer.verdict import Audit
+from producer.theorems import find_theorems
+from producer.verdict import SORRY_AXIOM, Audit
 from workers.pool import WarmREPL
-from workers.protocol.requests import Command
 from workers.protocol.responses import CommandResponse, ErrorResponse
 from workers.states.restorer import Limits
-from workers.verification.axioms import question, read_answer
-from workers.verification.errors import StatementError
-from workers.verification.goals import elaborated, wanted_theorem
+from workers.verification import axioms, printed
+from workers.verification.claims import IMPORT_SECONDS, Claim, Claims, Scope, answers, ask, closed, in_full, opened
+from workers.verification.definitions import begins_with, own_definitions
+from workers.verification.pickles import UnusablePickleError, loaded, taken
 from workers.verification.pools import CleanPools
 
-# Before and after a word, what Lean takes for a part of it; of Lean's letters no more than ASCII's, since what is not
-# one of them (`x⁻¹macro`) ends a word, too. A dot before it is a field's.
-_BEFORE, _AFTER = r"(?<![A-Za-z0-9_])(?<![^\s\d(\[{,.]\.)", r"(?![A-Za-z0-9_'])"
-_FORBIDDEN = re.compile(
-    rf"{_BEFORE}(?:"
-    r"macro(?:_rules)?|syntax|declare_syntax_cat|notation3?|infix[lr]?|prefix|postfix|elab(?:_rules)?|(?:builtin_)?"
-    r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|\w*simprocs?(?:_\w+)?|#eval!?|#html|unsafe|implemented_by|"
-    r"extern|export|csimp|native_decide|local\s+instance|attribute|debug\.\w+|import|#exit|"
-    r"(?:open|namespace)(?:\s+[\w.'(),→]+)*?\s+Lean|set_option\s+pp|unification_hint|unif_hint|"
-    r"(?:builtin_)?(?:command|term|tactic)_(?:elab|parser)|\w*[dD]elab(?:orator)?|app_unexpander"
-    rf"){_AFTER}"
-    r"|@\[[^\]]*\b(?:init|tactic|norm_num|positivity)\b"
-    r"|(?<![A-Za-z0-9_])(?:Lean\.\w+|CommandElabM|MetaM|TacticM|CoreM)"
-)
-# Commands of which more than one word decides, as they begin; between their words may be comments.
-_BEGINS = re.compile(rf"{_BEFORE}(?:open|namespace|local|set_option){_AFTER}|@\[")
-_PART = re.compile(r"[\w.'!?]+|[(),→]")
-_ATTRIBUTE_PART = re.compile(r"[\w.'!?]+|[^\s\]]")
-_GAP = re.compile(r"\s+|--[^\n]*")
-# What ends without a blank: a word that follows at once is one of its own (`1macro`, `p.1macro`, `'a'macro`).
-_LITERAL = re.compile(
-    r"(?<![A-Za-z_'])(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?)(?=[A-Za-z#@])"
-    r"|'(?:\\[^'\n]+|[^\\'\n])'(?=\w)"
-)
-_THEOREM = re.compile(r"\b(?:theorem|lemma)\b")
-_BLANK = " \t\r\n"
-_MODIFIERS = re.compile(r"\s*(?:(?:@\[[^\]\n]*\]|private|protected|noncomputable|nonrec)\s*)*")
-# What can only be the beginning of another command; anything else might go on with the one before.
-_COMMAND = re.compile(
-    r"(?:theorem|lemma|def|abbrev|instance|structure|inductive|class|example|axiom|opaque|namespace|section|end|open|"
-    r"variable|universe|set_option|private|protected|noncomputable|mutual)(?![\w'])|@\[|#(?:check|print|reduce|synth|guard_msgs)(?![\w'])"
-)
-# Every argument, level and coercion is printed, and numbers as what they are.
-_PRINTED = (
-    "set_option pp.all true in\nset_option pp.maxSteps 10000000 in\nset_option pp.deepTerms true in\n#check @_root_.{}"
-)
 
+class _Case(NamedTuple):
+    """What the candidate's process delivered."""
 
-def forbidden_commands(text: str) -> Iterator[str]:
-    """Commands behind a text's imports, by which a candidate could change what Lean says of it; each once."""
-    body = split_header(text).body
-    found: dict[str, None] = {}
-    # A name means the same with guillemets around a part of it (`set_option «debug».skipKernelTC true`), and they end
-    # a word. Of what a view makes up beside that, nothing but a refusal can come.
-    for view in dict.fromkeys(
-        (body, re.sub("[«»]", "", body), re.sub("[«»]", " ", body), _LITERAL.sub(r"\g<0> ", body))
-    ):
-        commands = (_without_comments(view, start) for start in _BEGINS.finditer(view))
-        for each in chain(_FORBIDDEN.finditer(view), *map(_FORBIDDEN.finditer, commands)):
-            words = re.sub("[«»]", " ", each[0]).split()
-            found[f"@[{words[-1].removeprefix('@[')}" if words[0].startswith("@[") else " ".join(words)] = None
-    yield from found
-
-
-def _without_comments(code: str, start: re.Match[str]) -> str:
-    """A command's first words, one blank between each: read from its beginning, where nothing else is open."""
-    words, at = [start[0]], start.end()
-    part = _ATTRIBUTE_PART if start[0] == "@[" else _PART
-    while at < len(code):
-        if code.startswith("/-", at):
-            at = comment_end(code, at + 2)
-        elif (gap := _GAP.match(code, at)) is not None:
-            at = gap.end()
-        elif (word := part.match(code, at)) is not None:
-            words.append(word[0])
-            at = word.end()
-        else:
-            break
-    return " ".join(words)
-
-
-def own_definitions(statement: str) -> list[str]:
-    """The lines of a statement before its last theorem: those that a proof must begin with.
-
-    Raises:
-        StatementError: the theorem does not begin on a line of its own.
-    """
-    body = split_header(statement).body
-    starts = [found.start() for found in _THEOREM.finditer(body)]
-    before, _, modifiers = body[: starts[-1] if starts else 0].rpartition("\n")
-    if not _MODIFIERS.fullmatch(modifiers):
-        raise StatementError("the statement's theorem must begin on a line of its own, for this worker's REPL")
-    return _lines(before)
-
-
-def begins_with(proof: str, definitions: list[str]) -> bool:
-    """Whether a proof has exactly these lines first, and then a new command."""
-    lines = _lines(split_header(proof).body)
-    if not definitions:
-        return True
-    if lines[: len(definitions)] != definitions:
-        return False
-    rest = "\n".join(lines[len(definitions) :])
-    if rest.startswith("/--"):
-        # It may document another constructor of the statement's last type.
-        rest = rest[comment_end(rest, len("/--")) :].lstrip(_BLANK)
-    return not rest or _COMMAND.match(rest) is not None
-
-
-def _lines(text: str) -> list[str]:
-    """The lines that are not empty, ended as Lean ends them: after U+2028, say, a comment goes on."""
-    return [stripped for line in text.split("\n") if (stripped := line.rstrip(_BLANK))]
+    names: tuple[str, ...]
+    pickle: bytes
 
 
 class CommandExaminer:
-    """Examines proofs with commands that every REPL has."""
+    """Examines proofs with commands that every REPL has, and pickles of environments."""
 
     strength = Strength.COMMAND
 
-    def __init__(self, pools: CleanPools) -> None:
+    def __init__(self, pools: CleanPools, *, max_pickle_bytes: int) -> None:
         self._pools = pools
+        self._max_pickle_bytes = max_pickle_bytes
+        self._claims = Claims(pools, max_pickle_bytes=max_pickle_bytes)
 
-    async def goal(self, operation: VerifyProof, header: str) -> tuple[str, str] | None:
-        """The theorem's name and its type as Lean prints it; None where no statement was given.
+    async def goal(self, operation: VerifyProof, header: str) -> Claim | None:
+        """What is to be proved; None where no statement was given. Raises as `Claims.claim` does."""
+        return await self._claims.claim(operation, header) if operation.statement else None
 
-        Raises:
-            StatementError: the statement has errors, or declares no such theorem.
-            ReplError: its process broke a limit or ended.
-        """
-        if not operation.statement:
-            return None
-        theorem = wanted_theorem(operation)
-        own_definitions(operation.statement)  # before anything is run
-        async with await self._pools.lease("statements", header) as repl:
-            limits = Limits(timeout_seconds=operation.timeout_seconds, memory_bytes=operation.memory_bytes)
-            after = await elaborated(repl, operation, limits)
-            printed = await self._printed(repl, after.environment, theorem, limits)
-        if printed is None:
-            raise StatementError(f"the statement does not declare {theorem}")
-        return theorem, printed
+    async def opened(self, repl: WarmREPL, environment: int | None, limits: Limits) -> Scope:
+        """Where the proof's text is to be run, so that what it opens can be closed. Raises ReplError."""
+        return await opened(repl, environment, limits)
 
     async def collect(
         self,
         repl: WarmREPL,
         after: CommandResponse,
         operation: VerifyProof,
-        goal: tuple[str, str] | None,
+        goal: Claim | None,
+        *,
+        scope: Scope,
         limits: Limits,
-    ) -> Audit:
-        """What Lean says of the proof's theorems, where it was run. Raises ReplError."""
-        names = find_theorems(operation.proof) if goal is None else (goal[0],)
+    ) -> _Case | Audit:
+        """The environment behind the proof, from the REPL that has run its text. Raises ReplError."""
+        names = find_theorems(operation.proof) if goal is None else (goal.theorem,)
         if not names:
             return Audit()
-        if goal is not None:
-            if not begins_with(operation.proof, own_definitions(operation.statement)):
-                return Audit(mismatch="the proof does not begin with the statement's own definitions")
-            printed = await self._printed(repl, after.environment, goal[0], limits)
-            if printed is None:
-                return Audit(theorems=(AuditedTheorem(name=goal[0]),))
-            if printed != goal[1]:
-                return Audit(mismatch=f"{goal[0]} proves something else than the statement")
-        asked = names if goal is None else [f"_root_.{name}" for name in names]  # whatever else is open by now
-        response = await self._ask(repl, after.environment, question(asked), limits)
+        if goal is not None and not begins_with(operation.proof, own_definitions(operation.statement)):
+            return Audit(mismatch="the proof does not begin with the statement's own definitions")
+        end = await closed(repl, after.environment, operation.proof, scope, limits)
+        if end is None:
+            return Audit(rejected="the text leaves a namespace or section open that cannot be found: end it")
+        try:
+            return _Case(names, await taken(repl, end, limits, limit_bytes=self._max_pickle_bytes))
+        except UnusablePickleError as error:
+            return Audit(rejected=f"the proof cannot be pickled: {error}")
+
+    async def audit(self, case: _Case | Audit, operation: VerifyProof, goal: Claim | None, header: str) -> Audit:
+        """What a clean process finds. Raises ReplError, and what entering a lease raises."""
+        if isinstance(case, Audit):
+            return case
+        kernels_own = await self._claims.kernels_own(header, operation)
+        async with await self._pools.lease("audits", "") as repl:
+            seconds = operation.timeout_seconds + IMPORT_SECONDS
+            limits = Limits(timeout_seconds=seconds, memory_bytes=operation.memory_bytes)
+            try:
+                plain = await loaded(repl, case.pickle, limits)
+            except UnusablePickleError as error:
+                return Audit(rejected=str(error))
+            examination = _Examination(repl, plain, limits)
+            if declared := await examination.declared(kernels_own):
+                return Audit(rejected=f"{declared[0]} has a meaning of the kernel's own, and cannot be given another")
+            if goal is None:
+                found = await examination.theorems(case.names)
+            else:
+                found = await examination.proof_of(goal)
+        return await self._with_declared(found, operation, goal, header)
+
+    async def _with_declared(self, audit: Audit, operation: VerifyProof, goal: Claim | None, header: str) -> Audit:
+        """With the axioms that the candidate declared itself, of those that it may use."""
+        usual = {*DEFAULT_ALLOWED_AXIOMS, SORRY_AXIOM}
+        of_statement = {name for name, _ in goal.definitions} if goal is not None else set()
+        used = {axiom for theorem in audit.theorems for axiom in theorem.axioms}
+        own = await self._claims.unknown_to(
+            header, sorted(used & set(operation.allowed_axioms) - usual - of_statement), operation
+        )
+        if not own:
+            return audit
+        return Audit(theorems=tuple(_with_declared(theorem, own) for theorem in audit.theorems))
+
+
+def _with_declared(theorem: AuditedTheorem, own: set[str]) -> AuditedTheorem:
+    declared = tuple(axiom for axiom in theorem.axioms if axiom in own)
+    return AuditedTheorem(name=theorem.name, kind=theorem.kind, axioms=theorem.axioms, declared=declared)
+
+
+class _Examination:
+    """Questions about the constants in one environment."""
+
+    def __init__(self, repl: WarmREPL, environment: int, limits: Limits) -> None:
+        self._repl = repl
+        self._environment = environment
+        self._limits = limits
+
+    async def declared(self, names: Sequence[str]) -> list[str]:
+        """Of these names those that there are. Raises ReplError."""
+        return list(await self._answers(list(names), printed.check(names))) if names else []
+
+    async def theorems(self, names: Sequence[str]) -> Audit:
+        """The theorems of these names, private or not. Raises ReplError."""
+        wanted = list(names)
+        said = await self._answers(wanted, "\n".join(f"#print {name}" for name in wanted))
+        return await self._audit(wanted, wanted, said, self._environment)
+
+    async def proof_of(self, goal: Claim) -> Audit:
+        """Whether the goal's theorem is one, and proves it. Raises ReplError."""
+        name, wanted = goal.theorem, [goal.theorem]
+        full = await in_full(self._repl, self._environment, self._limits)
+        said = await answers(self._repl, full, wanted, printed.check(wanted), self._limits)
+        signature = printed.signature(said.get(name, ""))
+        if signature is None:
+            return Audit(theorems=(AuditedTheorem(name=name),))
+        if mismatch := await self._redefined(goal, full):
+            return Audit(mismatch=mismatch)
+        if signature.level_count != goal.signature.level_count:
+            return Audit(mismatch=f"{name} has other universe levels than the statement")
+        kinds = await self._answers(wanted, printed.definitions(wanted))
+        if printed.kind(kinds.get(name, "")) != "theorem":
+            return await self._audit(wanted, [f"_root_.{name}"], kinds, self._environment)
+        if goal.is_read_back:
+            asked = f"leanfleet_{secrets.token_hex(16)}"
+            environment = await self._restated(goal, asked)
+        else:
+            asked, environment = name, self._environment if signature == goal.signature else None
+        if environment is None:
+            return Audit(mismatch=f"{name} proves something else than the statement")
+        return await self._audit(wanted, [f"_root_.{asked}"], kinds, environment)
+
+    async def _restated(self, goal: Claim, name: str) -> int | None:
+        """An environment in which the candidate's theorem has proved one of ours, which has the goal's type.
+
+        What holds of ours is what counts. None where it does not prove it.
+        """
+        code = printed.comparison(name, goal.theorem, goal.signature)
+        response = await ask(self._repl, self._environment, code, self._limits)
+        return None if isinstance(response, ErrorResponse) or response.errors else response.environment
+
+    async def _redefined(self, goal: Claim, full: int) -> str:
+        """What is not defined as in the statement, if anything; empty otherwise."""
+        own = [name for name, _ in goal.definitions]
+        said = await answers(self._repl, full, own, printed.definitions(own), self._limits)
+        changed = [name for name, text in goal.definitions if said.get(name) != text]
+        return f"{changed[0]} is defined otherwise than in the statement" if changed else ""
+
+    async def _audit(self, names: Sequence[str], asked: Sequence[str], said: dict[str, str], environment: int) -> Audit:
+        """What is known of `names`, with the axioms of `asked`."""
+        response = await ask(self._repl, environment, axioms.question(asked), self._limits)
         if isinstance(response, ErrorResponse):
             return Audit(rejected="Lean does not say which axioms the proof rests on")
-        found = read_answer(names, response.messages)
-        declared = set(find_theorems(operation.proof))
+        found = axioms.read_answer(names, response.messages)
         theorems = []
         for name in names:
-            axioms = found.get(name)
-            kind = "" if axioms is None else "theorem" if name in declared else "constant"
-            theorems.append(AuditedTheorem(name=name, kind=kind, axioms=axioms or ()))
+            known = found.get(name)
+            kind = "" if known is None else printed.kind(said.get(name, "")) or "constant"
+            theorems.append(AuditedTheorem(name=name, kind=kind, axioms=known or ()))
         return Audit(theorems=tuple(theorems))
 
-    async def audit(
-        self,
-        case: Audit,
-        operation: VerifyProof,  # noqa: ARG002 - as `KernelExaminer.audit`
-        goal: tuple[str, str] | None,  # noqa: ARG002
-        header: str,  # noqa: ARG002
-    ) -> Audit:
-        """All has been asked by now."""
-        return case
-
-    async def _printed(self, repl: WarmREPL, environment: int, theorem: str, limits: Limits) -> str | None:
-        response = await self._ask(repl, environment, _PRINTED.format(theorem), limits)
-        if isinstance(response, ErrorResponse) or response.errors:
-            return None
-        said = [message.data for message in response.messages if message.severity == "info"]
-        return said[0] if len(said) == 1 else None
-
-    async def _ask(
-        self, repl: WarmREPL, environment: int, code: str, limits: Limits
-    ) -> CommandResponse | ErrorResponse:
-        return await repl.send(
-            Command(code=code, environment=environment),
-            timeout_seconds=limits.remaining_seconds(),
-            memory_bytes=limits.memory_bytes,
-        )
+    async def _answers(self, names: list[str], code: str) -> dict[str, str]:
+        return await answers(self._repl, self._environment, names, code, self._limits)

@@ -47,14 +47,16 @@ def wanted_theorem(operation: VerifyProof) -> str:
     return operation.theorem or names[-1]
 
 
-async def elaborated(repl: WarmREPL, operation: VerifyProof, limits: Limits) -> CommandResponse:
-    """The statement's text, run behind its header.
+async def elaborated(
+    repl: WarmREPL, operation: VerifyProof, limits: Limits, *, environment: int | None
+) -> CommandResponse:
+    """The statement's text, run in an environment that has its header and no more.
 
     Raises:
         StatementError: it has errors.
         ReplError: its process broke a limit or ended.
     """
-    command = Command(code=split_header(operation.statement).body, environment=repl.environment)
+    command = Command(code=split_header(operation.statement).body, environment=environment)
     response = await repl.send(command, timeout_seconds=limits.remaining_seconds(), memory_bytes=limits.memory_bytes)
     if isinstance(response, ErrorResponse):
         raise StatementError(f"the statement cannot be elaborated: {soft_error(response)}")
@@ -85,7 +87,7 @@ class Goals:
         theorem = wanted_theorem(operation)
         async with await self._pools.lease("statements", header) as repl:
             limits = Limits(timeout_seconds=operation.timeout_seconds, memory_bytes=operation.memory_bytes)
-            after = await elaborated(repl, operation, limits)
+            after = await elaborated(repl, operation, limits, environment=repl.environment)
             # Axioms of the statement's own that a proof may use, if it declares them; the goal comes last.
             axioms = tuple(axiom for axiom in operation.allowed_axioms if axiom not in DEFAULT_ALLOWED_AXIOMS)
             request = ExportConstants(

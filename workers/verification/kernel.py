@@ -29,6 +29,12 @@ class _Case(NamedTuple):
     constants: msgspec.Raw
 
 
+class Place(NamedTuple):
+    """Where a text is run: its header's own environment, as nothing of what it opens gets out."""
+
+    environment: int | None
+
+
 class KernelExaminer:
     """Examines proofs on REPLs whose protocol has constants."""
 
@@ -42,8 +48,19 @@ class KernelExaminer:
         """What is to be proved; None where no statement was given. Raises as `Goals.goal` does."""
         return await self._goals.goal(operation, header) if operation.statement else None
 
+    async def opened(self, repl: WarmREPL, environment: int | None, limits: Limits) -> Place:  # noqa: ARG002
+        """Where the proof's text is to be run."""
+        return Place(environment)
+
     async def collect(
-        self, repl: WarmREPL, after: CommandResponse, operation: VerifyProof, goal: Goal | None, limits: Limits
+        self,
+        repl: WarmREPL,
+        after: CommandResponse,
+        operation: VerifyProof,
+        goal: Goal | None,
+        *,
+        scope: Place,  # noqa: ARG002 - as `CommandExaminer.collect`
+        limits: Limits,
     ) -> "_Case | Audit":
         """The constants behind the proof, from the REPL that has run its text. Raises ReplError."""
         names = find_theorems(operation.proof) if goal is None else (goal.theorem,)

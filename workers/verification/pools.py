@@ -23,14 +23,17 @@ Purpose = Literal["statements", "audits"]
 class CleanPools:
     """One pool for each purpose."""
 
-    def __init__(self, project: LeanProject, settings: WorkerSettings, *, isolation: Isolation = no_isolation) -> None:
+    def __init__(
+        self, project: LeanProject, settings: WorkerSettings, *, isolation: Isolation = no_isolation, audits_apart: bool
+    ) -> None:
+        """With `audits_apart` each audit has a process of its own, which brings no header: what it loads names one."""
         self.project = project
         repls = settings.verify_repls or max(1, settings.repls // 2)
         audits = msgspec.structs.replace(settings, size=repls, spares=0)
-        apart = msgspec.structs.replace(audits, spares=1, recycle_uses=1)  # a start is then made ahead of its statement
+        apart = msgspec.structs.replace(audits, spares=1, recycle_uses=1)  # a start is then made ahead of its use
         is_apart = settings.verify_statements == "apart"
         self._settings: dict[Purpose, WorkerSettings] = {
-            "audits": audits,
+            "audits": msgspec.structs.replace(apart, header="") if audits_apart else audits,
             "statements": apart if is_apart else audits,
         }
         self._isolation = isolation

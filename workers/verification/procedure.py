@@ -44,15 +44,16 @@ async def verify_proof(operation: VerifyProof, verifier: Verifier, bench: Bench)
         async with bench.restored(work) as (repl, handle):
             started = time.monotonic()
             try:
+                scope = await examiner.opened(repl, number_of(handle), work.limits)
                 response = await repl.send(
-                    Command(code=body, environment=number_of(handle)),
+                    Command(code=body, environment=scope.environment),
                     timeout_seconds=work.limits.remaining_seconds(),
                     memory_bytes=work.memory_bytes,
                 )
                 text = code_result(response)
                 case = None
                 if isinstance(response, CommandResponse) and not response.errors:
-                    case = await examiner.collect(repl, response, operation, goal, work.limits)
+                    case = await examiner.collect(repl, response, operation, goal, scope=scope, limits=work.limits)
             finally:
                 work.lean_seconds += time.monotonic() - started
         if case is not None:

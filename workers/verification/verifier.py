@@ -11,8 +11,9 @@ from workers.launch import Isolation, no_isolation
 from workers.project import LeanProject
 from workers.protocol import get_adapter
 from workers.settings import WorkerSettings
-from workers.verification.command import CommandExaminer, forbidden_commands
+from workers.verification.command import CommandExaminer
 from workers.verification.external import ExternalChecker
+from workers.verification.forbidden import forbidden_commands
 from workers.verification.kernel import KernelExaminer
 from workers.verification.pools import CleanPools
 
@@ -23,10 +24,13 @@ class Verifier:
     """What an executor needs to verify proofs. Enter it before the executor, and leave it after."""
 
     def __init__(self, project: LeanProject, settings: WorkerSettings, *, isolation: Isolation = no_isolation) -> None:
-        self._pools = CleanPools(project, settings, isolation=isolation)
         self._adapter = get_adapter(project.adapter)
+        has_constants = self._adapter.audits_constants
+        self._pools = CleanPools(project, settings, isolation=isolation, audits_apart=not has_constants)
         self.examiner: Examiner = (
-            KernelExaminer(self._pools) if self._adapter.audits_constants else CommandExaminer(self._pools)
+            KernelExaminer(self._pools)
+            if has_constants
+            else CommandExaminer(self._pools, max_pickle_bytes=settings.max_pickle_bytes)
         )
         self.external = (
             ExternalChecker(settings, project, isolation=isolation) if settings.has_external_checker else None

@@ -173,3 +173,20 @@ def test_missing_and_unwritable_files_are_soft_errors(repl: Repl, tmp_path: Path
     assert "cannot pickle" in repl.ask(env=0, pickleTo=missing)["message"]
     assert "cannot pickle" in repl.ask(proofState=0, pickleTo=missing)["message"]
     assert "cannot unpickle" in repl.ask(unpickleEnvFrom="a\0b")["message"]
+
+
+def test_constants_alone_come_back_where_that_is_asked_for(tmp_path: Path) -> None:
+    """As from the community REPL's pickles: scopes come along, instances and attributes do not."""
+    code = (
+        "open Nat\nclass Pointed (α : Type) where\n  point : α\ninstance : Pointed Nat := ⟨3⟩\n"
+        "def five : Nat := 5\nnamespace Here\npartial def loop (n : Nat) : Nat := loop n\naxiom given : five = 6"
+    )
+    with Repl("--unpickle", "constants") as repl:
+        path = pickled_environment(repl, tmp_path / "env", code)
+        repl.ask(unpickleEnvFrom=str(path))
+        reply = repl.ask(cmd="example : five = 5 := rfl\nexample : (Pointed.point : Nat) = 3 := rfl", env=1)
+        assert [message["pos"]["line"] for message in reply["messages"]] == [2]
+        said = repl.ask(cmd="#print axioms given\n#where", env=1)["messages"]
+        assert said[0]["data"] == "'Here.given' depends on axioms: [given]"  # by the namespace, which is still open
+        assert "namespace Here" in said[1]["data"]
+        assert "open Nat" in said[1]["data"]

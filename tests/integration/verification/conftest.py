@@ -21,7 +21,11 @@ Start = Callable[..., AbstractAsyncContextManager[Executor]]
 
 @asynccontextmanager
 async def started(*, adapter: str = "embedded", **settings: object) -> AsyncIterator[Executor]:
-    project = dataclasses.replace(embedded_project(), adapter=adapter)
+    project = embedded_project()
+    if adapter == "community":
+        # Pickles bring back no more than the community REPL's do.
+        command = (*project.command, "--unpickle", "constants")
+        project = dataclasses.replace(project, adapter=adapter, command=command)
     worker = msgspec.convert({"size": 1, **settings}, WorkerSettings)
     async with AsyncExitStack() as stack:
         isolation = stack.enter_context(open_isolation(worker, project))

@@ -4,10 +4,10 @@ import pytest
 
 from producer.judgement import Strength, Verdict
 from producer.outcome import Outcome
-from tests.adversarial.corpus import AXIOMS, COMPUTATION, METAPROGRAMMING, SORRIES, STATEMENTS
 from tests.integration.verification.conftest import Start, verify
-from workers.verification.command import begins_with, forbidden_commands, own_definitions
+from workers.verification.definitions import begins_with, own_definitions
 from workers.verification.errors import StatementError
+from workers.verification.forbidden import forbidden_commands
 
 STATEMENT = "theorem t (n : Nat) : n < n + 1 := sorry"
 PROOF = "theorem t (n : Nat) : n < n + 1 := Nat.lt_succ_self n"
@@ -35,11 +35,72 @@ async def test_the_statement_must_be_the_one_that_was_asked_for(start: Start) ->
         assert (await verify(executor, " -- nothing\ndef g := 1", STATEMENT)).reasons == ("missing_declaration: t",)
 
 
-async def test_what_the_stronger_way_refuses_is_not_proved_here_either(start: Start) -> None:
+SHADOWS = """set_option pp.fullNames false
+namespace N
+inductive Eq.{u} {α : Sort u} : α → α → Prop | refl (a b : α) : Eq a b
+theorem _root_.t : @Eq Nat 1 2 := .refl 1 2
+"""
+
+
+async def test_what_the_list_of_commands_does_not_know_cannot_answer_for_lean(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the proof was run, its theorem is printed as the statement is, letter by letter."""
+    monkeypatch.setattr("workers.verification.verifier.forbidden_commands", lambda _: ())
     async with start(adapter="community") as executor:
-        for attempt in (*AXIOMS, *SORRIES, *COMPUTATION, *STATEMENTS, *METAPROGRAMMING):
-            result = await verify(executor, attempt.proof, attempt.statement, timeout_seconds=20.0)
-            assert result.verdict is not Verdict.PROVED, attempt.name
+        result = await verify(executor, SHADOWS, "theorem t : 1 = 2 := sorry")
+    assert result.reasons == ("statement_mismatch: t proves something else than the statement",)
+
+
+async def test_a_redefinition_shows_also_where_the_text_hides_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.verification.command.begins_with", lambda *_: True)
+    claim = "theorem t : g = 4 := "
+    definitions = "def f (n : Nat) : Nat := n + 1\nstructure S where\n  x : Nat\ndef g : Nat := f (S.mk 1).x\n"
+    async with start(adapter="community") as executor:
+        for old, new, name in (("n + 1", "n + 3", "f"), ("  x : Nat", "  x : Nat\n  y : Nat := 0", "S")):
+            result = await verify(
+                executor, definitions.replace(old, new) + claim + "rfl", definitions + claim + "sorry"
+            )
+            assert result.verdict is Verdict.NOT_PROVED
+            assert any(f"{name} is defined otherwise" in each or "lean_error" in each for each in result.reasons), name
+
+
+async def test_types_are_compared_by_the_kernel_and_not_as_text(start: Start) -> None:
+    async with start(adapter="community") as executor:
+        assert (await verify(executor, "theorem t (m : Nat) : m < m.succ := Nat.lt_succ_self m", STATEMENT)).is_proved
+        statement = "theorem t {α : Type} (a : α) : a = a := sorry"
+        more_general = "theorem t.{u} {α : Type u} (a : α) : a = a := rfl"
+        reasons = (await verify(executor, more_general, statement)).reasons
+        assert reasons == ("statement_mismatch: t has other universe levels than the statement",)
+
+
+async def test_scopes_that_a_text_leaves_open_are_closed_for_it(start: Start) -> None:
+    async with start(adapter="community") as executor:
+        for scope in ("namespace A.B\n", "section\n", "noncomputable section C\nopen Nat\n", "open Nat\n"):
+            statement, proof = (scope + text.replace("theorem t", "theorem _root_.t") for text in (STATEMENT, PROOF))
+            assert (await verify(executor, proof, STATEMENT)).is_proved, scope
+            assert (await verify(executor, proof, statement)).is_proved, scope
+
+
+async def test_an_axiom_that_may_be_used_must_be_the_statements_or_the_headers(start: Start) -> None:
+    given = "axiom given : 1 = 2\n"
+    claim = "theorem t : 2 = 1 := "
+    async with start(adapter="community") as executor:
+        result = await verify(executor, given + claim + "given.symm", given + claim + "sorry", allowed_axioms=["given"])
+        assert result.is_proved
+        for statement in ("", claim + "sorry"):
+            result = await verify(executor, given + claim + "given.symm", statement, allowed_axioms=["given"])
+            assert result.reasons == ("forbidden_axiom: given",)
+
+
+async def test_what_is_too_large_to_be_carried_over_is_not_proved(start: Start) -> None:
+    async with start(adapter="community", max_pickle_bytes=100) as executor:
+        result = await verify(executor, PROOF)
+        assert result.reasons[0].startswith(
+            "kernel_rejected: the proof cannot be pickled: a pickle of more than 100 bytes"
+        )
+        result = await verify(executor, PROOF, STATEMENT)
+        assert (result.outcome, result.verdict) == (Outcome.INVALID_REQUEST, Verdict.ERROR)
 
 
 async def test_the_strength_that_this_repl_lacks_is_refused(start: Start) -> None:
@@ -72,6 +133,8 @@ async def test_the_strength_that_this_repl_lacks_is_refused(start: Start) -> Non
         ("namespace Lean\nnamespace Elab.Tactic", ["namespace Lean"]),
         ("local /- -/ instance : X := y", ["local instance"]),
         ("simproc_decl f (x) := y", ["simproc_decl"]),
+        ('binder_predicate x " ≻ " y => `($x > $y)', ["binder_predicate"]),
+        ("register_option pp.o : Nat := { defValue := 1 }", ["register_option"]),
         ("def c := 1macro", ["macro"]),
         ("def c := p.1notation", ["notation"]),
         ("def c := 'a'macro", ["macro"]),

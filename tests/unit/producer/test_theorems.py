@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.theorems import find_theorems
+from producer.theorems import find_theorems, read
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,33 @@ def test_no_text_confuses_the_search_so_much_that_it_fails(parts: list[str]) -> 
     for name in find_theorems("".join(parts)):
         assert name
         assert not name.startswith(".")
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        """def s := s!"{'"'}"\ntheorem hidden : False := sorry\ndef u := "" """,
+        'def s := s!"{ "--" }" theorem hidden : False := sorry',
+        'def s := s!"{ "/-" }"\ntheorem hidden : False := sorry\n-- -/',
+        'def «"» := 1\ntheorem hidden : False := sorry\ndef «a"b» := 2',
+        "def «/-» := 1\ntheorem hidden : False := sorry",
+    ],
+)
+def test_a_theorem_is_found_behind_what_looks_like_a_string_or_comment(hiding: str) -> None:
+    assert "hidden" in find_theorems(f"theorem t : 1 = 1 := rfl\n{hiding}")
+
+
+def test_words_in_plain_strings_and_comments_are_no_theorems() -> None:
+    assert find_theorems('def s := "theorem a" -- theorem b\n/- theorem c -/ theorem t : 1 = 1 := rfl') == ("t",)
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("namespace A.B\nsection C\nsection", ("", "C", "B", "A")),
+        ("namespace A\nend A\nnoncomputable section", ("",)),
+        ("section\n-- section D\nend", ()),
+    ],
+)
+def test_scopes_that_are_left_open_are_known(code: str, left: tuple[str, ...]) -> None:
+    assert read(code).open_scopes == left
