@@ -198,4 +198,8 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int, default=None, help="only the first so many")
     parser.add_argument("--at-least", type=int, default=30, help="fewer proofs than that are a failure (exit code 1)")
     parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
-    sys.exit(asyncio.run(main(parser.parse_args())))
+    try:
+        status: int | str = asyncio.run(main(parser.parse_args()))
+    except* (leanfleet.LeanFleetError, OSError) as failed:  # a group, where it ended the searches
+        status = f"error: {failed.exceptions[0]}"
+    sys.exit(status)
