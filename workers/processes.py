@@ -14,6 +14,20 @@ def children(pid: int) -> tuple[int, ...]:
         return ()
 
 
+def descendants(pid: int) -> list[int]:
+    """All processes that came of `pid`, whichever of its threads started them."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        born: list[int] = []
+        for listed in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                born += map(int, listed.read_text(encoding="ascii").split())
+        found += born
+        waiting += born
+    return found
+
+
 def nested_leader(pid: int) -> int:
     """The first descendant of `pid` that leads a session of its own; 0 when there is none (yet)."""
     waiting = list(children(pid))

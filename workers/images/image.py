@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from workers.images.machine import Machine
+from workers.processes import descendants
 
 # Written by CRIU for people; their bytes differ each time.
 NOT_PART = frozenset({"stats-dump", "stats-restore"})
@@ -68,7 +69,15 @@ def stamped(path: Path) -> Stamp | None:
 
 
 def mapped_files(pid: int) -> set[Path]:
-    """The regular files that a process maps or has open. Raises OSError when it is gone or one of them was deleted."""
+    """The regular files that a process, or one that came of it, maps or has open: `lake env repl` is two processes.
+
+    Raises OSError when one is gone, or one of the files was deleted.
+    """
+    found = {path for each in (pid, *descendants(pid)) for path in _mapped_by(each)}
+    return {path for path in found if not path.is_relative_to("/dev")}
+
+
+def _mapped_by(pid: int) -> set[Path]:
     found = set()
     with Path(f"/proc/{pid}/maps").open(encoding="utf-8", errors="surrogateescape") as maps:
         for line in maps:
@@ -81,7 +90,7 @@ def mapped_files(pid: int) -> set[Path]:
         target = descriptor.readlink()
         if target.is_absolute() and target.is_file():
             found.add(target)
-    return {path for path in found if not path.is_relative_to("/dev")}
+    return found
 
 
 def written_files(folder: Path) -> list[Path]:

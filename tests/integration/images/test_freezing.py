@@ -56,6 +56,24 @@ async def test_a_copy_can_be_frozen_again_and_again(freezer: Freezer) -> None:
         assert (await run(process, "def y := 1", 0)).environment == expected
 
 
+@pytest.mark.parametrize("project", ["scripted"], indirect=True)
+async def test_a_repl_that_is_the_child_of_its_command_is_frozen_with_all_that_it_maps(freezer: Freezer) -> None:
+    """As in `lake env repl`."""
+    alone = await freezer.freeze(await freezer.start())
+    command = ("/bin/sh", "-c", '"$@"; exit', "sh", *freezer.launch.command)
+    freezer.launch = dataclasses.replace(freezer.launch, command=command)
+    process = await freezer.start()
+    assert children(process.pid)
+    image = await freezer.freeze(process)
+    assert image.mapped.keys() > alone.mapped.keys()
+    copy = await freezer.thaw(image)
+    assert (await run(copy, "def y := 1", 0)).environment == 1
+    pids = [copy.pid, copy.leader, *children(copy.leader)]
+    assert len(pids) == 3
+    await copy.close()
+    await until(lambda: not any(map(runs, pids)), "all of it is gone")
+
+
 async def test_the_original_may_be_long_gone(freezer: Freezer) -> None:
     original = await freezer.start()
     image = await freezer.freeze(original)
