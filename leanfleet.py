@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from producer.api import *  # noqa: F403 - its `__all__` is the public API
 from producer.api import LeanFleetError, Settings, __all__, __version__  # noqa: F401
+from producer.console import INTERRUPTED, end_at_interrupts, raise_interrupts
 
 if TYPE_CHECKING:
     import typer
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from producer.commands.joined import LocalFleet
 
 _COULD_NOT_RUN = 2
-_INTERRUPTED = 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -107,10 +107,11 @@ def _local_fleet(settings: Settings) -> AbstractContextManager[Settings]:
 
 def main() -> None:
     """Run the command line; the process exits with the command's code."""
+    end_at_interrupts()
     try:
         _main()
-    except KeyboardInterrupt:  # while commands were still being imported, which takes a moment
-        sys.exit(_INTERRUPTED)
+    except KeyboardInterrupt:  # that no command takes for its own affair
+        sys.exit(INTERRUPTED)
 
 
 def _main() -> None:
@@ -147,6 +148,7 @@ def _main() -> None:
         app.add_typer(producer_commands)
         for part in _PARTS:
             app.add_typer(_commands(part))
+        raise_interrupts()
         try:
             app(obj=Joined(local_fleet=_local_fleet))
         except ModuleNotFoundError as error:  # commands import what is heavy when they run
