@@ -102,7 +102,7 @@ class Child:
     @property
     def leader(self) -> int:
         """The leader of the group that the command itself runs in: `pid`, unless it is nested, and up already."""
-        if self._nested and self._leader == self.pid:
+        if self._nested and self._leader == self.pid and not self.has_exited:
             self._leader = nested_leader(self.pid) or self.pid
         return self._leader
 

@@ -88,7 +88,7 @@ class WorkerCollector(Collector):
         for status, count in ((Status.BUSY, pool.busy), (Status.IDLE, pool.idle), (Status.STARTING, pool.starting)):
             repls.add_metric((str(status),), count)
         yield repls
-        sizes = [self._memory.used_bytes(repl.pid) for repl in pool.repls if repl.pid is not None]
+        sizes = [self._memory.used_bytes(repl.group) for repl in pool.repls if repl.group is not None]
         yield _gauge("repl_memory_bytes", "Held by all REPLs, without what they share", sum(sizes))
         yield _gauge("largest_repl_memory_bytes", "Held by the largest REPL", max(sizes, default=0))
         yield _plain("repl_starts", "REPLs that came up", pool.starts)

@@ -24,9 +24,13 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplStatus:
-    """One REPL of the pool, as seen at one moment. Bytes are as of its last return."""
+    """One REPL of the pool, as seen at one moment. Bytes are as of its last return.
+
+    `group` is the process group that holds its memory, which for a thawed one is another than that of `pid`.
+    """
 
     pid: int | None
+    group: int | None
     status: Status
     header: str
     uses: int
@@ -38,6 +42,7 @@ class ReplStatus:
     def of(cls, member: Member, now: float) -> Self:
         return cls(
             pid=member.process.pid if member.process is not None else None,
+            group=member.process.leader if member.process is not None else None,
             status=member.status,
             header=member.header,
             uses=member.uses,

@@ -25,6 +25,7 @@ from workers.images.criu import Criu
 from workers.images.errors import ImageError
 from workers.images.image import stamps
 from workers.images.stock import ImageStock
+from workers.memory import process_bytes
 from workers.pool import AsyncLeanREPLPool, Handle, WarmREPL
 from workers.processes import children
 from workers.project import LeanProject
@@ -135,6 +136,9 @@ async def test_the_first_repl_is_frozen_and_those_that_follow_are_thawed(stock: 
             await kill_one(pool)
             assert stock.counts.thawed == number
         assert pool.snapshot().thaws == 3
+        groups = [repl.group for repl in pool.snapshot().repls if repl.group is not None]
+        assert len(groups) == 2
+        assert all(process_bytes(group) > 1_000_000 for group in groups), "of the REPLs, not of what thawed them"
         async with pool.lease(HEADER) as repl:
             assert repl.environment == 0
             assert (await say(repl, "")).environment == 1
