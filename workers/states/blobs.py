@@ -30,6 +30,7 @@ T = TypeVar("T")
 EXPORTS = "exports"
 
 _REMEMBERED_RECIPES = 256
+_REMEMBERED_BAD_BLOBS = 10_000
 # While the store is down, operations that could use it go without it instead of waiting for it one after the other.
 _DOWN_SECONDS = 10.0
 _DOWN = f"the store could not be reached a moment ago, and is left alone for {_DOWN_SECONDS:g} s"
@@ -55,6 +56,7 @@ class Blobs:
         self._costs = costs
         self._fetches: dict[str, asyncio.Task[Path]] = {}
         self._recipes: LRU[str, StateRef] = LRU(_REMEMBERED_RECIPES)
+        self._distrusted: LRU[tuple[str, str], None] = LRU(_REMEMBERED_BAD_BLOBS)
         self._down_until = 0.0
         self._no_looks_until = 0.0
 
@@ -155,8 +157,17 @@ class Blobs:
             raise StoreUnavailableError("this worker has no store: set LEANFLEET_STORE_URL")
         return self._store
 
+    def distrust(self, blob: BlobRef, state_id: str) -> None:
+        """It proved bad as the pickle of this state; another one of the state may be good."""
+        self._distrusted[blob.sha256, state_id] = None
+
+    def is_distrusted(self, blob: BlobRef, state_id: str) -> bool:
+        return (blob.sha256, state_id) in self._distrusted
+
     async def is_good(self, blob: BlobRef, state_id: str, *, timeout_seconds: float) -> bool:
-        """Whether the blob is there, whole, and this fleet's. Raises StoreUnavailableError."""
+        """Whether the blob is there, whole, this fleet's, and has not proved bad. Raises StoreUnavailableError."""
+        if self.is_distrusted(blob, state_id):
+            return False
         if self._is_down:
             raise StoreUnavailableError(_DOWN)
         try:

@@ -39,6 +39,7 @@ from workers.states.restorer import Limits, raise_if_lost
 from workers.states.work import Export, Work
 
 _REMEMBERED_UNPICKLABLE = 10_000
+_MAX_REASON = 1_000  # characters of a remembered one; it ends with what the process said last
 # How long a state that was not pickled is not tried again, where trying costs no process.
 _BELIEVED_SECONDS = 300.0
 # Beside the work: few enough that exports never keep a pool from its operations.
@@ -230,6 +231,8 @@ class Exporter:
 
     def _cannot_pickle(self, state_id: str, reason: str, *, for_ever: bool = False) -> PickleFailedError:
         log.warning("state %s is not exported: %s", state_id[:12], reason)
+        if len(reason) > _MAX_REASON:
+            reason = f"{reason[: _MAX_REASON // 2]}…{reason[-_MAX_REASON // 2 :]}"
         self._unpicklable[state_id] = (reason, math.inf if for_ever else time.monotonic() + _BELIEVED_SECONDS)
         self._keepsakes.forget(state_id)
         return PickleFailedError(reason)

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections import Counter
 
 _REMEMBERED_GOALS = 20_000
-_REMEMBERED_BAD_BLOBS = 10_000
+# Characters of one state's goals; the REPL is asked for longer ones again.
+_MAX_GOALS_LENGTH = 4_000
 # A pickle is loaded in milliseconds. One that takes this long is broken, and its steps can be run in the time saved.
 _LOAD_SECONDS = 20.0
 # It gets as much even where less is left: that the time ran out says nothing about the pickle.
@@ -79,7 +80,6 @@ class Restorer:
         self._costs = costs
         self._counts = counts
         self._goals: LRU[str, tuple[str, ...]] = LRU(_REMEMBERED_GOALS)
-        self._bad_blobs: LRU[tuple[str, str], str] = LRU(_REMEMBERED_BAD_BLOBS)
 
     def goals(self, state_id: str) -> tuple[str, ...] | None:
         """The goals of a proof state that was seen on this worker, as far as they are remembered."""
@@ -122,7 +122,7 @@ class Restorer:
         return [
             blob
             for blob in blobs
-            if blob.steps <= recipe.depth and (blob.sha256, recipe.ids[blob.steps]) not in self._bad_blobs
+            if blob.steps <= recipe.depth and not self._blobs.is_distrusted(blob, recipe.ids[blob.steps])
         ]
 
     def _is_worth_a_look(self, without: Plan) -> bool:
@@ -174,7 +174,7 @@ class Restorer:
         self._counts[f"fallback_{reason}"] += 1
         log.warning("state %s is restored from its recipe, its blob is %s: %s", state_id[:12], reason, details)
         if reason not in _PASSING:
-            self._bad_blobs[blob.sha256, state_id] = reason
+            self._blobs.distrust(blob, state_id)
 
     # Steps
 
@@ -250,14 +250,18 @@ class Restorer:
         else:
             handle = Handle("proof_state", response.proof_state)
             if tells_goals:
-                self._goals[state_id] = response.goals
+                self._remember_goals(state_id, response.goals)
         for index, sorry in enumerate(response.sorries):
             if sorry.proof_state is not None:
                 sorry_id = next_id(state_id, SorryStep(index))
                 repl.states[sorry_id] = Handle("proof_state", sorry.proof_state)
-                self._goals[sorry_id] = (sorry.goal,)
+                self._remember_goals(sorry_id, (sorry.goal,))
         repl.states[state_id] = handle
         return handle
+
+    def _remember_goals(self, state_id: str, goals: tuple[str, ...]) -> None:
+        if sum(map(len, goals)) <= _MAX_GOALS_LENGTH:
+            self._goals[state_id] = goals
 
     @staticmethod
     def sorry_handles(response: CommandResponse | TacticResponse) -> list[Handle]:

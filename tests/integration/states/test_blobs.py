@@ -285,6 +285,20 @@ async def test_a_blob_that_kills_who_loads_it_is_tried_once(start: Start, caplog
         assert_told(there, caplog, state, "killed")
 
 
+async def test_a_blob_that_proved_bad_is_replaced_by_the_next_export(start: Start) -> None:
+    async with start() as here, start(dear=True, dies_at="unpickleProofStateFrom") as there:
+        deadly = await exported(here)
+        assert (await imported(there, deadly)).restored is Restored.REPLAY
+        result = await there.run(ExportState(state=deadly))
+        assert isinstance(result, ExportStateResult)
+        assert result.state is not None
+        assert blob_of(result.state).sha256 != blob_of(deadly).sha256
+    async with start(dear=True) as another:
+        (found,) = await another.executor._blobs.find({4: deadly.id})
+        assert found == blob_of(result.state)
+        assert (await imported(another, msgspec.structs.replace(deadly, blob=None))).restored is Restored.BLOB
+
+
 async def test_a_blob_of_another_toolchain_is_never_loaded(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     """The fingerprint is a part of the state's id, and the id is signed with the blob."""
     async with start(fingerprint="an older toolchain") as here, start(dear=True) as there:
