@@ -9,6 +9,8 @@ from workers.embedded.abi import Object, array, field, is_scalar, tag
 from workers.embedded.errors import LeanLibraryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from workers.embedded.runtime import Runtime
 
 _SAMPLES: tuple[tuple[str, int, type[layout.Record]], ...] = (
@@ -30,6 +32,8 @@ class Constants:
         self._kernel_environment = lean.raw("lean_elab_environment_to_kernel_env", 1)
         self._find = lean.raw("lean_environment_find", 2)  # exported by Lean itself, hence it consumes
         self._used = lean.function("l_Lean_Expr_getUsedConstants", 1)
+        self._staged = lean.function("l_Lean_Environment_constants", 1)
+        self._listed = lean.raw("l_Lean_PersistentHashMap_toArray___redArg", 1)
         self._to_name = lean.function("l_String_toName", 1)
         self._main_module = lean.function("l_Lean_Environment_mainModule", 1)
         self._private = lean.function("l_Lean_mkPrivateNameCore", 2)
@@ -70,6 +74,18 @@ class Constants:
         info = field(found, 0)
         lean.drop(found)
         return info
+
+    def added(self, state: Object) -> Iterator[tuple[Object, Object]]:
+        """What a borrowed `Command.State` has beside its imports: names, each with its `ConstantInfo`; borrowed."""
+        lean = self._runtime.lean
+        constants = self._staged(lean.keep(field(state, layout.CommandState.ENV)))
+        listed = self._listed(lean.keep(field(constants, layout.StagedMap.NEW)))
+        try:
+            for pair in array(listed):
+                yield field(pair, 0), field(pair, 1)
+        finally:
+            lean.drop(listed)
+            lean.drop(constants)
 
     def names_in(self, *expressions: Object) -> list[Object]:
         """The owned names of the constants in borrowed expressions, with repetitions."""

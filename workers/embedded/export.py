@@ -93,6 +93,17 @@ class Export:
                 return self._name(candidate)
         return None
 
+    def take_theorems(self) -> list[tuple[str, int]]:
+        """Export every theorem of the session's that `take` did not; each as it is written, with its name's place."""
+        found = []
+        for name, info in self._constants.added(self._state):
+            if tag(info) == layout.ConstantInfo.THEOREM and tuple(name_parts(name)) not in self._done:
+                if self._new(name) is None:
+                    continue
+                self._gather(self._own(self._runtime.lean.keep(name)), as_goal=False)
+                found.append((self._runtime.name_text(name), self._name(name)))
+        return found
+
     def tables(self) -> Json:
         """All that was gathered."""
         return {

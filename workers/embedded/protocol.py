@@ -39,14 +39,15 @@ def _is_forget(value: Any) -> bool:
 
 
 def _is_export(value: Any) -> bool:
-    """The names of constants, and whether they are wanted as goals."""
+    """The names of constants, whether they are wanted as goals, and whether all theorems are."""
     return (
         isinstance(value, dict)
-        and set(value) <= {"names", "asGoals", "header"}
+        and set(value) <= {"names", "asGoals", "allTheorems", "header"}
         and isinstance(value.get("names"), list)
         and all(map(_is_text, value["names"]))
         and _is_natural(value.get("header"))
         and _is_flag(value.get("asGoals", False))
+        and _is_flag(value.get("allTheorems", False))
     )
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.embedded import layout
-from workers.embedded.abi import Object, array, field, unbox
+from workers.embedded.abi import Object, field, unbox
 
 if TYPE_CHECKING:
+    from workers.embedded.constants import Constants
     from workers.embedded.environment import Environments
     from workers.embedded.runtime import Runtime
 
@@ -20,29 +21,23 @@ if TYPE_CHECKING:
 class Replay:
     """Makes `Command.State`s out of the constants of others."""
 
-    def __init__(self, runtime: Runtime, environments: Environments) -> None:
+    def __init__(self, runtime: Runtime, environments: Environments, constants: Constants) -> None:
         self._runtime = runtime
+        self._constants = constants
         self._environments = environments
         lean = runtime.lean
         self._imports = lean.function("l_Lean_Environment_imports", 1)
-        self._constants = lean.function("l_Lean_Environment_constants", 1)
-        self._listed = lean.raw("l_Lean_PersistentHashMap_toArray___redArg", 1)
         self._is_unsafe = lean.function("l_Lean_ConstantInfo_isUnsafe", 1)
         self._is_partial = lean.function("l_Lean_ConstantInfo_isPartial", 1)
         self._add = lean.raw("lake_environment_add", 2)
 
     def of_constants(self, state: Object) -> Object:
         """The constants and scopes of a borrowed state behind what it imports; owned. Raises LeanException."""
-        runtime, keep, drop = self._runtime, self._runtime.lean.keep, self._runtime.lean.drop
+        runtime, keep = self._runtime, self._runtime.lean.keep
         environment = field(state, layout.CommandState.ENV)
         replayed = self._environments.imported(self._imports(keep(environment)))
-        constants = self._constants(keep(environment))
-        listed = self._listed(keep(field(constants, layout.StagedMap.NEW)))
-        drop(constants)
-        for pair in array(listed):
-            info = field(pair, 1)
+        for _, info in self._constants.added(state):
             if not unbox(self._is_unsafe(keep(info))) and not unbox(self._is_partial(keep(info))):
                 replayed = self._add(replayed, keep(info))
-        drop(listed)
         scopes = {layout.CommandState.SCOPES: keep(field(state, layout.CommandState.SCOPES))}
         return runtime.with_fields(runtime.command_state(replayed), scopes)

@@ -52,12 +52,12 @@ class Session:
         self._messages = Messages(runtime)
         self._trees = InfoTrees(runtime)
         self._environments = Environments(runtime, self._messages, image.root)
-        self._replay = Replay(runtime, self._environments) if only_constants else None
         self._tactics = Tactics(runtime, self._trees, self._messages)
         self._proofs = Proofs(runtime)
         self._tree_json = TreeJson(runtime, self._trees, self._tactics)
         self._reports = Reports(runtime, self._trees, self._tactics)
         self._constants = Constants(runtime)
+        self._replay = Replay(runtime, self._environments, self._constants) if only_constants else None
         self._constants.check_layout(field(image.root, 1))
         self._audits = Audits(runtime, self._constants)
         self._states: list[Object | None] = []
@@ -212,14 +212,18 @@ class Session:
         return {"forgotten": forgotten}
 
     def _export(self, arguments: Json) -> Json:
-        """Constants as data; `found` says where each name is in the table of names, null where it was not declared."""
+        """Constants as data; `found` says where each name is in the table of names, null where it was not declared.
+
+        `others` are the remaining theorems, if they are wanted.
+        """
         wanted = arguments["exportConstants"]
         state, header = self._environment(arguments["env"]), self._environment(wanted["header"])
         export = Export(self._runtime, self._constants, state, header)
         try:
             as_goal = wanted.get("asGoals", False)
             found = [export.take(name, as_goal=as_goal) for name in wanted["names"]]
-            return {"found": found, "constants": export.tables()}
+            others = {"others": export.take_theorems()} if wanted.get("allTheorems", False) else {}
+            return {"found": found, **others, "constants": export.tables()}
         finally:
             export.close()
 

@@ -10,7 +10,12 @@ from workers.protocol.responses import AuditResponse, ConstantsResponse
 
 
 def _export(request: ExportConstants) -> dict[str, object]:
-    wanted = {"names": request.names, "header": request.header, "asGoals": request.as_goals}
+    wanted = {
+        "names": request.names,
+        "header": request.header,
+        "asGoals": request.as_goals,
+        "allTheorems": request.all_theorems,
+    }
     return {"env": request.environment, "exportConstants": wanted}
 
 

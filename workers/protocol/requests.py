@@ -124,13 +124,14 @@ class UnpickleProofState(Request[TacticResponse], frozen=True, kw_only=True):
 class ExportConstants(Request[ConstantsResponse], frozen=True, kw_only=True):
     """The constants of that name, and what they rest on, as data: as far as `environment` has more than `header`.
 
-    With `as_goals` without their proofs.
+    With `as_goals` without their proofs; with `all_theorems` the other theorems as well, generated ones among them.
     """
 
     environment: int
     header: int
     names: tuple[str, ...]
     as_goals: bool = False
+    all_theorems: bool = False
 
     def __post_init__(self) -> None:
         _check_number(self.environment)

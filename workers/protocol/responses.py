@@ -79,10 +79,14 @@ class TacticResponse(Response, frozen=True, kw_only=True, omit_defaults=True, re
 
 
 class ConstantsResponse(Response, frozen=True, kw_only=True):
-    """Constants as data, which nobody has looked at; `found` says where each name is among them, if anywhere."""
+    """Constants as data, which nobody has looked at; `found` says where each name is among them, if anywhere.
+
+    `others` are further theorems, each with where it is.
+    """
 
     found: tuple[int | None, ...]
     constants: msgspec.Raw
+    others: tuple[tuple[str, int], ...] = ()
 
 
 class AuditResponse(Response, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

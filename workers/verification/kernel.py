@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from producer.judgement import Strength
-from producer.operation import VerifyProof
+from producer.operation import DEFAULT_ALLOWED_AXIOMS, VerifyProof
+from producer.result import AuditedTheorem
 from producer.theorems import find_theorems
 from producer.verdict import Audit
 from workers.outcomes import soft_error
@@ -26,6 +27,7 @@ class _Case(NamedTuple):
     """What the candidate's process delivered."""
 
     theorems: tuple[tuple[str, int | None], ...]
+    others: tuple[tuple[str, int], ...]
     constants: msgspec.Raw
 
 
@@ -67,7 +69,9 @@ class KernelExaminer:
         if not names:
             return Audit()
         exported = await repl.send(
-            ExportConstants(environment=after.environment, header=repl.environment or 0, names=names),
+            ExportConstants(
+                environment=after.environment, header=repl.environment or 0, names=names, all_theorems=goal is None
+            ),
             timeout_seconds=limits.remaining_seconds(),
             memory_bytes=limits.memory_bytes,
         )
@@ -75,7 +79,7 @@ class KernelExaminer:
             return Audit(rejected=f"the proof's constants cannot be exported: {soft_error(exported)}")
         if len(exported.found) != len(names):
             return Audit(rejected="the process that ran the proof does not answer what it is asked")
-        return _Case(tuple(zip(names, exported.found, strict=True)), exported.constants)
+        return _Case(tuple(zip(names, exported.found, strict=True)), exported.others, exported.constants)
 
     async def audit(self, case: "_Case | Audit", operation: VerifyProof, goal: Goal | None, header: str) -> Audit:
         """What a clean process finds. Raises ReplError, and what entering a lease raises."""
@@ -85,7 +89,7 @@ class KernelExaminer:
             found = await repl.send(
                 AuditConstants(
                     environment=repl.environment or 0,
-                    theorems=case.theorems,
+                    theorems=(*case.theorems, *case.others),
                     candidate=case.constants,
                     statement=None if goal is None else goal.constants,
                 ),
@@ -94,4 +98,11 @@ class KernelExaminer:
             )
         if isinstance(found, ErrorResponse):
             return Audit(rejected=f"the proof's constants cannot be read: {soft_error(found)}")
-        return Audit(theorems=found.theorems, rejected=found.rejected, mismatch=found.mismatch)
+        asked, others = found.theorems[: len(case.theorems)], found.theorems[len(case.theorems) :]
+        hidden = (theorem for theorem in others if _is_remarkable(theorem, operation))
+        return Audit(theorems=(*asked, *hidden), rejected=found.rejected, mismatch=found.mismatch)
+
+
+def _is_remarkable(theorem: AuditedTheorem, operation: VerifyProof) -> bool:
+    """Whether a theorem that was not found by reading must be spoken of: most of them Lean has generated."""
+    return bool(theorem.declared) or not {*operation.allowed_axioms, *DEFAULT_ALLOWED_AXIOMS} >= {*theorem.axioms}

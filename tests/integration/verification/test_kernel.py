@@ -35,6 +35,32 @@ async def test_without_a_statement_every_theorem_of_the_text_counts(start: Start
         assert (await verify(executor, PROOF + "\nexample : 1 = 2 := sorry")).reasons == ("contains_sorry",)
 
 
+HIDDEN = """theorem t : 1 = 1 := rfl
+def «"» : Nat := 1
+theorem hidden : 1 = 2 := PROOF
+def «x"» : Nat := 2
+"""
+
+
+async def test_a_theorem_that_reading_does_not_find_counts_where_no_statement_is_given(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lean's environment tells of all; those that Lean generates for types and definitions are no reason to refuse."""
+    types = (
+        "structure S where\n  x : Nat\n  h : x < 5\ninductive T | a | b (n : Nat) (t : T)\n"
+        "def T.size : T → Nat | .a => 0 | .b _ t => t.size + 1\n"
+    )
+    async with start() as executor:
+        assert (await verify(executor, types + PROOF, allowed_axioms=[])).is_proved
+        monkeypatch.setattr("workers.verification.kernel.find_theorems", lambda _: ("t",))
+        result = await verify(executor, "axiom a : 1 = 2\n" + HIDDEN.replace("PROOF", "a"))
+        assert result.reasons == ("forbidden_axiom: a",)
+        assert [each.name for each in result.theorems] == ["t", "hidden"]
+        assert (await verify(executor, HIDDEN.replace("PROOF", "sorry"))).reasons == ("contains_sorry",)
+        fine = await verify(executor, HIDDEN.replace("1 = 2 := PROOF", "2 = 2 := rfl"))
+        assert (fine.is_proved, [each.name for each in fine.theorems]) == (True, ["t"])
+
+
 async def test_one_of_several_theorems_can_be_meant(start: Start) -> None:
     statement = STATEMENT + "\ntheorem u : 1 = 2 := sorry"
     async with start() as executor:
