@@ -10,7 +10,7 @@ from producer.envelope import TaskMessage, redis_envelope
 from producer.errors import BrokerRefusedError, SettingsError
 from producer.lane import Lane
 from producer.quorum import SCHEMES as AMQP_SCHEMES
-from producer.settings import without_password
+from producer.settings import REDIS_SCHEMES, without_password
 from producer.transport import Publisher
 
 # One command's worth of messages at most: a larger one holds up everyone else's commands at a Redis.
@@ -100,7 +100,7 @@ def lane_entry(message: TaskMessage, queue: str) -> bytes:
 def open_publisher(url: str) -> Publisher:
     """The publisher for a broker's address. Raise SettingsError for a broker that none exists for."""
     scheme = urlsplit(url).scheme
-    if scheme in ("redis", "rediss", "sentinel", "unix"):
+    if scheme in REDIS_SCHEMES:
         return RedisPublisher(url)
     if scheme in AMQP_SCHEMES:
         try:

@@ -12,7 +12,7 @@ from producer.settings import without_password
 
 SCHEMES = ("amqp", "amqps")
 _PORTS = {"amqp": 5672, "amqps": 5671}
-_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+_CHECKS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 # Replicated, on disk, and counting deliveries: https://www.rabbitmq.com/docs/quorum-queues. Poison is counted and
 # answered by workers; RabbitMQ 4 would by itself drop what was delivered 20 times. Its limit for how long a delivery
@@ -73,9 +73,18 @@ def amqp_addresses(url: str) -> tuple[AmqpAddress, ...]:
 
 def tls_options(query: dict[str, str], *, server_hostname: str | None) -> dict[str, Any]:
     """What py-amqp takes as `ssl`, from a URL's query. Raise SettingsError for an unknown `ssl_cert_reqs`."""
-    required = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
-    if required not in _CERTIFICATES:
-        raise SettingsError(f"ssl_cert_reqs must be none, optional or required, not {query['ssl_cert_reqs']!r}")
+    check = certificate_check(query)
     files = {name: query[f"ssl_{name}"] for name in ("ca_certs", "certfile", "keyfile") if f"ssl_{name}" in query}
-    checked = {"server_hostname": server_hostname} if required == "required" else {}
-    return {"cert_reqs": _CERTIFICATES[required], **checked, **files}
+    checked = {"server_hostname": server_hostname} if check is ssl.CERT_REQUIRED else {}
+    return {"cert_reqs": check, **checked, **files}
+
+
+def certificate_check(query: dict[str, str]) -> ssl.VerifyMode:
+    """How far a server's certificate is checked, by a URL's query. Raise SettingsError for an unknown `ssl_cert_reqs`.
+
+    Everybody checks it unless the URL says otherwise, though some libraries by themselves would not.
+    """
+    required = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+    if required not in _CHECKS:
+        raise SettingsError(f"ssl_cert_reqs must be none, optional or required, not {query['ssl_cert_reqs']!r}")
+    return _CHECKS[required]

@@ -24,6 +24,9 @@ from producer.settings import without_password
 
 T = TypeVar("T")
 
+# What is raised where the connection cannot be had or ends. py-amqp raises AttributeError, too, when it ends under its
+# hands.
+LOST = (amqp.AMQPError, OSError, AttributeError)
 # So many messages are on their way to the server before the confirmation of all of them is waited for.
 WINDOW = 1000
 # A node that has just started can leave a first message unconfirmed; it is then sent again, and may be there twice.
@@ -32,8 +35,23 @@ _CLOSE_SECONDS = 2.0
 # Quorum queues of RabbitMQ 4.0 and newer have two priorities, above 4 and not above, and serve two messages of the
 # higher for one of the lower; older ones ignore it: https://www.rabbitmq.com/docs/quorum-queues#priorities
 _PRIORITIES: dict[Priority, int] = {"interactive": 9, "bulk": 0}
-# py-amqp raises AttributeError, too, when the connection ends under its hands.
-_LOST = (amqp.AMQPError, OSError, AttributeError)
+
+
+def connection_to(
+    address: AmqpAddress, *, connect_seconds: float, reply_seconds: float, **more: Any
+) -> amqp.Connection:
+    """A connection to one node that is yet to be opened, by `connect` or a `with`; `more` is for py-amqp."""
+    return amqp.Connection(
+        host=f"{address.host}:{address.port}",
+        userid=address.user,
+        password=address.password,
+        virtual_host=address.virtual_host,
+        ssl=address.tls or False,
+        connect_timeout=connect_seconds,
+        read_timeout=reply_seconds,
+        write_timeout=reply_seconds,
+        **more,
+    )
 
 
 class RabbitPublisher:
@@ -80,7 +98,7 @@ class RabbitPublisher:
             if self._link is None:
                 self._link = self._connect()
             return work(self._link)
-        except _LOST as error:
+        except LOST as error:
             blocked = "" if self._link is None else self._link.blocked
             self._give_up()
             raise self._in_our_words(error, blocked) from error
@@ -92,7 +110,7 @@ class RabbitPublisher:
         """The first node that takes us. Raise what the last one raised."""
         *others, last = self._addresses
         for address in others:
-            with contextlib.suppress(*_LOST):
+            with contextlib.suppress(*LOST):
                 return _Link(address)
         return _Link(last)
 
@@ -132,15 +150,10 @@ class _Link:
 
     def __init__(self, address: AmqpAddress) -> None:
         self.blocked = ""  # why the server stopped reading from publishers, while it has
-        self._connection = amqp.Connection(
-            host=f"{address.host}:{address.port}",
-            userid=address.user,
-            password=address.password,
-            virtual_host=address.virtual_host,
-            ssl=address.tls or False,
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            write_timeout=READ_SECONDS,
+        self._connection = connection_to(
+            address,
+            connect_seconds=CONNECT_SECONDS,
+            reply_seconds=READ_SECONDS,
             heartbeat=0,  # nobody would send them while nothing is published
             on_blocked=self._on_blocked,
             on_unblocked=self._on_unblocked,
@@ -189,10 +202,10 @@ class _Link:
 
     def close(self, *, politely: bool = False) -> None:
         """Never raises. Politely: wait for the server's goodbye, without which it logs a warning."""
-        with contextlib.suppress(*_LOST):
+        with contextlib.suppress(*LOST):
             if politely:
                 self._connection.close()
-        with contextlib.suppress(*_LOST):
+        with contextlib.suppress(*LOST):
             self._connection.collect()
 
     def _on_ack(self, tag: int, multiple: bool) -> None:

@@ -133,5 +133,7 @@ class RedisReplies:
             await self._redis.unlink(self._key)
 
     async def close(self) -> None:
-        await self._reader.aclose()
-        await self._redis.aclose()
+        try:
+            await self._reader.aclose()
+        finally:
+            await self._redis.aclose()

@@ -11,11 +11,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from producer.connection import broker_errors, open_redis
-from producer.settings import Settings, without_password
+from producer.settings import REDIS_SCHEMES, Settings, without_password
 
 # BLMOVE and LMOVE: https://valkey.io/commands/blmove/
 _OLDEST_SERVER = (6, 2)
-REDIS_SCHEMES = ("redis", "rediss", "sentinel")
 
 
 class Level(enum.StrEnum):

@@ -22,6 +22,7 @@ from producer.operation import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_
 
 PREFIX = "LEANFLEET_"
 DEFAULT_FILE = "leanfleet.toml"
+REDIS_SCHEMES = ("redis", "rediss", "sentinel")
 
 # Read by patterns and not parsed: a password that breaks the URL around it must not be shown either.
 _NEXT_URL = re.compile(r";(?=\w+://)")
@@ -91,7 +92,7 @@ class Settings(Secretive, frozen=True, kw_only=True):
             SettingsError: the broker is none of these, and no `result_url` is set.
         """
         url = self.result_url or self.broker_url
-        if url and urlsplit(url).scheme not in ("redis", "rediss", "sentinel"):
+        if url and urlsplit(url).scheme not in REDIS_SCHEMES:
             raise SettingsError(
                 f"replies travel through Redis or Valkey: set LEANFLEET_RESULT_URL beside {without_password(url)}"
             )

@@ -1,14 +1,12 @@
 """From the URLs that redis-py and our client understand to what Celery and kombu want to be told."""
 
-import ssl
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from producer.errors import SettingsError
-from producer.quorum import amqp_addresses
+from producer.quorum import amqp_addresses, certificate_check
 from producer.settings import without_password
 
-_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
@@ -39,11 +37,9 @@ def redis_address(url: str) -> RedisAddress:
         options["master_name"] = query["master_name"]
     if parts.scheme != "rediss":
         return RedisAddress(plain, options, None)
-    required = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
-    if required not in _CERTIFICATES:
-        raise SettingsError(f"ssl_cert_reqs must be none, optional or required, not {query['ssl_cert_reqs']!r}")
+    check = certificate_check(query)
     files = {name: query[name] for name in _TLS_FILES if name in query}
-    return RedisAddress(plain, options, {"ssl_cert_reqs": _CERTIFICATES[required], **files})
+    return RedisAddress(plain, options, {"ssl_cert_reqs": check, **files})
 
 
 def amqp_address(url: str) -> tuple[str, dict[str, Any] | None]:

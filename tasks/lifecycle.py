@@ -99,10 +99,12 @@ class Operations(bootsteps.StartStopStep):
         self._close()
 
     def _close(self) -> None:
-        if self._runtime is not None:
-            self._runtime.close()
-        if self._metrics is not None:
-            self._metrics.close()
+        try:
+            if self._runtime is not None:
+                self._runtime.close()
+        finally:
+            if self._metrics is not None:
+                self._metrics.close()
         # The runtime stays the current one: a thread of the pool that asks for it only now is to hear that the worker
         # ends, and hands its delivery back.
 

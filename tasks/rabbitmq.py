@@ -11,6 +11,7 @@ from amqp.exceptions import AccessRefused, NotAllowed, NotFound, PreconditionFai
 
 from producer.errors import BrokerUnavailableError
 from producer.quorum import QUEUE_ARGUMENTS, AmqpAddress, amqp_addresses
+from producer.rabbitmq import LOST, connection_to
 from producer.requirements import Finding, Level, parse_version
 from producer.settings import without_password
 
@@ -83,7 +84,7 @@ def check_rabbit(url: str, *, queue: str) -> list[Finding]:
             facts = _read_facts(address, queue)
         except (AccessRefused, NotAllowed) as error:
             facts = RabbitFacts(product="RabbitMQ", version=(), refusal=_text(error))
-        except (OSError, amqp.AMQPError) as error:
+        except LOST as error:
             failure = error
             continue
         first, *others = judge_rabbit(facts, queue=queue)
@@ -92,16 +93,7 @@ def check_rabbit(url: str, *, queue: str) -> list[Finding]:
 
 
 def _read_facts(address: AmqpAddress, queue: str) -> RabbitFacts:
-    connection: Any = amqp.Connection(
-        f"{address.host}:{address.port}",
-        userid=address.user,
-        password=address.password,
-        virtual_host=address.virtual_host,
-        ssl=address.tls or False,
-        connect_timeout=_TIMEOUT_SECONDS,
-        read_timeout=_TIMEOUT_SECONDS,
-        write_timeout=_TIMEOUT_SECONDS,
-    )
+    connection: Any = connection_to(address, connect_seconds=_TIMEOUT_SECONDS, reply_seconds=_TIMEOUT_SECONDS)
     with connection:
         properties: dict[str, Any] = connection.server_properties
         kind, difference = _look_at(connection, queue)

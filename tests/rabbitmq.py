@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import amqp
 
@@ -14,7 +14,6 @@ from tasks.stack.process import LocalProcess
 
 # Debian's program in /usr/sbin changes to a user of its own, who cannot write where a test runs; this one does not.
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-_READY_SECONDS = 60.0
 _REPLY_SECONDS = 2.0
 
 
@@ -42,6 +41,8 @@ class _PortMapper(LocalProcess):
 
 class RabbitMQ(LocalProcess):
     """One node with ports, name, folder and cookie of its own. Started again it has the same port and data."""
+
+    ready_seconds = 60.0
 
     def __init__(self, directory: Path) -> None:
         """`directory` belongs to this node alone."""
@@ -125,22 +126,12 @@ class RabbitMQ(LocalProcess):
             self._mapper.start()
         super().start()
 
-    def wait_ready(self) -> None:
-        """Raise StackError when it does not come up."""
-        self.wait_until(self.is_ready, timeout_seconds=_READY_SECONDS)
-
-    def __enter__(self) -> Self:
+    def kill(self) -> int | None:
         try:
-            self.start()
-            self.wait_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        try:
-            # Nobody needs its data afterwards, and a stop in good order takes seconds.
-            self.kill()
+            return super().kill()
         finally:
             self._mapper.kill()
+
+    def __exit__(self, *exc_info: object) -> None:
+        # Nobody needs its data afterwards, and a stop in good order takes seconds.
+        self.kill()

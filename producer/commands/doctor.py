@@ -15,8 +15,8 @@ from rich.text import Text
 
 from producer import tracing
 from producer.errors import BlobMissingError, LeanFleetError, StoreError
-from producer.requirements import REDIS_SCHEMES, Finding, Level, check_brokers
-from producer.settings import Settings, load_settings, without_password
+from producer.requirements import Finding, Level, check_brokers
+from producer.settings import REDIS_SCHEMES, Settings, load_settings, without_password
 from producer.store import AsyncStore, open_store
 
 ALL_FINE = 0

@@ -15,8 +15,8 @@ from producer.commands.terminal import printable
 from producer.connection import broker_errors, open_redis
 from producer.envelope import TASK_PREFIX
 from producer.errors import InvalidInputError
-from producer.requirements import REDIS_SCHEMES
-from producer.settings import Settings, load_settings
+from producer.operation import OPERATIONS
+from producer.settings import REDIS_SCHEMES, Settings, load_settings
 from tasks.redelivery.dead import DeadLetter, dead_key
 
 app = typer.Typer(help="Show, replay or drop operations that were given up. Their REPL or worker died of them.")
@@ -59,6 +59,13 @@ def replay(ids: Ids = None, *, everything: Everything = False) -> None:
             for each in _chosen(found, ids, everything=everything):
                 if each.letter.raw:
                     typer.echo(f"{each.letter.id}: is no message, and cannot be replayed", err=True)
+                    continue
+                if each.letter.kind not in OPERATIONS:
+                    typer.echo(
+                        f"{each.letter.id}: this version knows no {printable(each.letter.kind)!r}: "
+                        "replay it with the version of the workers",
+                        err=True,
+                    )
                     continue
                 # Sent before it is removed: in between it is there twice, which does no harm, and never not at all.
                 await asyncio.to_thread(_send, each.letter)

@@ -11,8 +11,8 @@ from producer.commands.doctor import AsJson, examine_store, examine_tracing, loo
 from producer.errors import LeanFleetError
 from producer.judgement import Strength
 from producer.operation import RunCode
-from producer.requirements import REDIS_SCHEMES, Finding, Level, check_brokers
-from producer.settings import Settings, load_section, load_settings
+from producer.requirements import Finding, Level, check_brokers
+from producer.settings import REDIS_SCHEMES, Settings, load_section, load_settings
 from tasks.redelivery.settings import RedeliverySettings
 from tasks.requirements import installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey

@@ -18,8 +18,7 @@ from rich.text import Text
 from producer.commands.terminal import printable
 from producer.connection import broker_errors, open_redis
 from producer.errors import BrokerUnavailableError, InvalidInputError
-from producer.requirements import REDIS_SCHEMES
-from producer.settings import Settings, load_settings, without_password
+from producer.settings import REDIS_SCHEMES, Settings, load_settings, without_password
 from tasks.redelivery.dead import dead_key
 from tasks.status import FleetStatus, fleet_status, targets
 from workers.scaling.observer import Observer, Sight

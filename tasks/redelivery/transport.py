@@ -94,8 +94,7 @@ class LeaseQoS(KombuQoS):
             super().reject(delivery_tag, requeue=requeue)
             return
         if not requeue:
-            self.channel.acknowledge(delivery_tag)
-            self.let_go(delivery_tag)
+            self.ack(delivery_tag)
             return
         # First: once it is in the queue, this very channel may take it again, under the same tag.
         self.channel.appetite.handed_back()
@@ -140,7 +139,7 @@ class LeaseQoS(KombuQoS):
                 del self._delivered[tag]
                 try:
                     self.channel.hand_back(tag)
-                except self.channel.connection_errors as error:
+                except (redis.RedisError, OSError) as error:
                     logger.warning("delivery %s cannot be handed back; its lease will end: %s", tag, error)
         super().restore_unacked(client)
 

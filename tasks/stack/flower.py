@@ -10,8 +10,6 @@ from tasks.stack.errors import MissingServerError
 from tasks.stack.ports import HOST, claim
 from tasks.stack.process import LocalProcess
 
-_READY_SECONDS = 30.0
-
 
 class Flower(LocalProcess):
     """Shows operations by kind with their outcomes. For eyes on this computer only: nobody is asked for a password."""
@@ -42,7 +40,3 @@ class Flower(LocalProcess):
             return False
         finally:
             connection.close()
-
-    def wait_ready(self) -> None:
-        """Raise StackError when it does not come up."""
-        self.wait_until(self.is_ready, timeout_seconds=_READY_SECONDS)

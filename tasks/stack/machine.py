@@ -7,8 +7,6 @@ from pathlib import Path
 
 from tasks.stack.process import LocalProcess
 
-# The embedded Lean's core is built at a user's first start, which takes a while on a slow computer.
-_READY_SECONDS = 180.0
 # One that ends sooner than that after its start, so many times in a row, ends of something that a further start
 # does not mend.
 _SHORT_LIFE_SECONDS = 30.0
@@ -16,7 +14,10 @@ _SHORT_LIVES = 3
 
 
 class Machine(LocalProcess):
-    """`leanfleet worker` in a process group of its own."""
+    """`leanfleet worker` in a process group of its own, which is ready when it takes work."""
+
+    # The embedded Lean's core is built at a user's first start, which takes a while on a slow computer.
+    ready_seconds = 180.0
 
     def __init__(
         self, name: str, *, directory: Path, environ: Mapping[str, str], repls: int = 0, events: bool = False
@@ -58,7 +59,3 @@ class Machine(LocalProcess):
 
     def is_ready(self) -> bool:
         return " ready." in self.log()
-
-    def wait_ready(self) -> None:
-        """Return when it takes work; raise StackError when it does not come that far."""
-        self.wait_until(self.is_ready, timeout_seconds=_READY_SECONDS)

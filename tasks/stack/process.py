@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from tasks.stack.errors import StackError
 
@@ -18,8 +19,12 @@ _POLL_SECONDS = 0.02
 class LocalProcess:
     """A child process that leads its own session, writes to a log file and does not outlive this process.
 
+    In a `with` it is started and ready, and stopped afterwards.
+
     Its own session keeps a terminal's Ctrl-C away from it: who started it decides in which order things stop.
     """
+
+    ready_seconds = 30.0  # how long it may take until it does what it is for
 
     def __init__(
         self,
@@ -84,9 +89,25 @@ class LocalProcess:
         except OSError as error:
             raise StackError(f"cannot start {self.name}: {error}") from error
 
+    def is_ready(self) -> bool:
+        """Whether it does what it is for."""
+        raise NotImplementedError
+
     def wait_ready(self) -> None:
         """Return when it does what it is for; raise StackError when it does not come that far."""
-        raise NotImplementedError
+        self.wait_until(self.is_ready, timeout_seconds=self.ready_seconds)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
 
     def wait_until(self, is_ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Return when `is_ready()`; it is asked again and again.

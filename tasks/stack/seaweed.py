@@ -4,7 +4,7 @@ import contextlib
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tasks.stack.binaries import find_seaweed
 from tasks.stack.ports import HOST, claim, free_ports
@@ -13,7 +13,6 @@ from tasks.stack.process import LocalProcess
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_READY_SECONDS = 60.0
 _INNER_PORTS = (
     "master.port",
     "master.port.grpc",
@@ -30,6 +29,8 @@ class Seaweed(LocalProcess):
 
     It opens seven ports besides the one for S3: all on 127.0.0.1. Nothing is reported to anybody.
     """
+
+    ready_seconds = 60.0
 
     def __init__(self, directory: Path, *, port: int | None = None, bucket: str = "leanfleet") -> None:
         """`directory` belongs to this server alone; its secret is made up anew.
@@ -166,18 +167,6 @@ class Seaweed(LocalProcess):
             return True
 
         try:
-            self.wait_until(is_ready, timeout_seconds=_READY_SECONDS)
+            self.wait_until(is_ready, timeout_seconds=self.ready_seconds)
         finally:
             client.close()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-            self.wait_ready()
-        except BaseException:
-            self.kill()
-            raise
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()

@@ -1,7 +1,6 @@
 """A Valkey server of our own: broker and reply lists."""
 
 from pathlib import Path
-from typing import Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -10,8 +9,6 @@ from redis.retry import Retry
 from tasks.stack.binaries import find_valkey
 from tasks.stack.ports import HOST, claim
 from tasks.stack.process import LocalProcess
-
-_READY_SECONDS = 20.0
 
 
 class Valkey(LocalProcess):
@@ -57,19 +54,3 @@ class Valkey(LocalProcess):
                 return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError):
             return False
-
-    def wait_ready(self) -> None:
-        """Raise StackError when it does not come up."""
-        self.wait_until(self.is_ready, timeout_seconds=_READY_SECONDS)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-            self.wait_ready()
-        except BaseException:
-            self.kill()
-            raise
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()

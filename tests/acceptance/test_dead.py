@@ -71,6 +71,19 @@ def test_what_is_no_message_is_not_replayed(valkey: Valkey, tmp_path: Path) -> N
         assert client.llen(dead_key(QUEUE)) == 1
 
 
+def test_one_of_a_kind_that_this_version_does_not_know_is_left_and_the_others_are_replayed(
+    valkey: Valkey, tmp_path: Path
+) -> None:
+    strange = DeadLetter(id="3d", at=time.time() + 60, reason="as before", kind="run_python")
+    with redis.Redis.from_url(valkey.url) as client, client.pipeline() as pipeline:
+        bury(pipeline, QUEUE, strange)
+        pipeline.execute()
+    result = dead("replay", "--all", valkey=valkey, folder=tmp_path)
+    assert result.returncode == 0
+    assert "3d: this version knows no 'run_python'" in result.stderr
+    assert "1b: replayed" in result.stdout
+
+
 def test_dropped_ones_are_gone(valkey: Valkey, tmp_path: Path) -> None:
     assert dead("drop", "1", valkey=valkey, folder=tmp_path).returncode == 2  # two begin so
     assert dead("drop", "1b", "2", valkey=valkey, folder=tmp_path).returncode == 0

@@ -8,20 +8,20 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-import kombu
+from amqp.exceptions import NotFound
 from redis.asyncio import Redis
 
 from producer.connection import broker_errors, open_redis
 from producer.errors import BrokerUnavailableError
 from producer.lane import PRIORITIES, ring_key
-from producer.quorum import amqp_addresses
+from producer.quorum import AmqpAddress, amqp_addresses
+from producer.rabbitmq import connection_to
 from producer.settings import Settings, without_password
 from workers.telemetry import WorkerReport, read_reports
 
 SAMPLES = 8  # places of a long queue that are looked at
 NEIGHBOURS = 8  # messages at each of them
 CONNECT_SECONDS = 5.0
-NOT_FOUND = 404  # AMQP's
 
 # KEYS queue, leases, interactive ring, bulk ring; ARGV samples, neighbours. Returns the queue's length, how many
 # deliveries are leased, how many wait at the interactive level, how many producers wait, and for messages at even
@@ -171,23 +171,24 @@ class AmqpQueue:
         return QueueSight(await asyncio.to_thread(self._length))
 
     def _length(self) -> int:
-        try:
-            first, *_ = amqp_addresses(self._url)
-            plain, *_ = self._url.partition("?")  # kombu takes the way to check certificates apart from the URL
-            with kombu.Connection(plain, ssl=first.tls or False, connect_timeout=CONNECT_SECONDS) as connection:
-                try:
-                    channel: Any = connection.default_channel
-                    return int(channel.queue_declare(self._queue, passive=True).message_count)
-                except connection.channel_errors as error:
-                    # A login that is refused is among them; it must not pass for a queue that is empty.
-                    if getattr(error, "code", None) != NOT_FOUND:
-                        raise
-                    return 0  # nobody has published or listened yet
-        except Exception as error:
-            # kombu passes through whatever its transports raise; a loop that runs for months must outlive each of them.
-            raise BrokerUnavailableError(
-                f"the broker at {without_password(self._url)} cannot be used: {error!r}"
-            ) from error
+        """As the first node says that answers; each is checked against its own name."""
+        failure: Exception | None = None
+        for address in amqp_addresses(self._url):
+            try:
+                return self._length_at(address)
+            except Exception as error:  # noqa: BLE001 - py-amqp's are of every kind, and a loop of months must outlive each
+                failure = error
+        raise BrokerUnavailableError(
+            f"the broker at {without_password(self._url)} cannot be used: {failure!r}"
+        ) from failure
+
+    def _length_at(self, address: AmqpAddress) -> int:
+        with connection_to(address, connect_seconds=CONNECT_SECONDS, reply_seconds=CONNECT_SECONDS) as connection:
+            channel: Any = connection.channel()
+            try:
+                return int(channel.queue_declare(self._queue, passive=True).message_count)
+            except NotFound:
+                return 0  # nobody has published or listened yet
 
     async def close(self) -> None:
         """Nothing: each look has a connection of its own."""

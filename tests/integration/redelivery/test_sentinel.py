@@ -38,7 +38,6 @@ async def test_producers_and_workers_go_over_to_the_replica(tmp_path: Path) -> N
             assert machine.exit_code == 0
         finally:
             machine.kill()
-            (tmp_path / "log").write_text(machine.log())
 
 
 async def test_sentinels_that_do_not_answer_are_told_in_words() -> None:

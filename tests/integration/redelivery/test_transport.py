@@ -89,8 +89,9 @@ def test_what_a_server_does_not_take_back_is_left_to_its_lease(
     broker.rename(keys.leased + "-apart", keys.leased)
 
 
+@pytest.mark.parametrize("how", ["ack", "reject"])
 async def test_what_could_not_be_acknowledged_is_held_and_acknowledged_later(
-    broker: redis.Redis, keys: QueueKeys, settings: Settings
+    broker: redis.Redis, keys: QueueKeys, settings: Settings, how: str
 ) -> None:
     """Also where the broker was away for so long that the connection is another one by then."""
     push(broker, settings.queue)
@@ -105,7 +106,7 @@ async def test_what_could_not_be_acknowledged_is_held_and_acknowledged_later(
         taker = await open_taker()
         await asyncio.to_thread(taker.take, 1)
         await proxy.cut()
-        await asyncio.to_thread(taker.messages[0].ack)
+        await asyncio.to_thread(getattr(taker.messages[0], how))
         tag = taker.messages[0].delivery_tag
         assert taker.channel.owed == {tag}
         assert set(taker.channel.leased_tags) == {tag}  # its lease is renewed, and nobody runs it again

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import amqp
 import pytest
@@ -13,6 +14,8 @@ from producer.errors import BrokerUnavailableError
 from producer.settings import Settings
 from tasks.stack.ports import HOST, free_port
 from tasks.stack.valkey import Valkey
+from tests.certificates import Certificates
+from tests.chaos.proxy import Proxy
 from tests.integration.scaling.cloud import Cloud, Workers
 from tests.integration.scaling.test_observer import CODE, enqueue
 from tests.rabbitmq import RabbitMQ
@@ -72,6 +75,18 @@ async def test_a_broker_that_is_away_or_refuses_us_is_said_to_be_without_its_pas
             await observer.look()
         await observer.close()
         assert "hush" not in caught.value.message
+
+
+async def test_each_node_of_a_cluster_is_checked_against_its_own_certificate(
+    settings: Settings, redis: Redis, rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    certificates = Certificates.make(tmp_path)
+    async with Proxy(rabbitmq.port, tls=certificates.context()) as proxy:
+        gone = f"amqps://guest:guest@localhost:{free_port()}//"  # of another name than the one that answers
+        url = f"{gone};amqps://guest:guest@{HOST}:{proxy.port}//?ssl_ca_certs={certificates.authority}"
+        observer = Observer(Settings(broker_url=url, result_url=settings.result_url, queue=settings.queue), redis)
+        assert (await observer.look()).queued == 0
+        await observer.close()
 
 
 async def test_a_controller_sizes_the_fleet_by_a_rabbitmq(settings: Settings, redis: Redis, observer: Observer) -> None:

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -23,16 +21,8 @@ from tasks.stack.ports import HOST, free_ports
 from tasks.stack.process import LocalProcess
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
-from tests.machines import ROOT
-
-
-def eventually(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+from tests.machines import ROOT, is_gone
+from tests.waiting import wait_until
 
 
 def test_valkey_is_fit_to_be_a_broker(valkey: Valkey) -> None:
@@ -46,7 +36,7 @@ def test_what_valkey_held_is_there_after_it_was_killed(tmp_path: Path) -> None:
     with Valkey(tmp_path) as server:
         with redis.Redis.from_url(server.url) as client:
             client.set("kept", "yes")
-            assert eventually(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0)
+            wait_until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, "it is on the disk")
         server.kill()
         assert not server.running
         server.start()
@@ -122,7 +112,7 @@ def test_servers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         os.killpg(parent.pid, signal.SIGKILL)
-    assert eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: is_gone(child), "the server is gone, too")
 
 
 def test_the_s3_server_writes_a_key_once_and_refuses_wrong_secrets(s3: Seaweed) -> None:

@@ -69,8 +69,10 @@ class ValkeyContainer(ProcessContainer):
 class PlainWorker(LocalProcess):
     """`celery -A tasks worker` and nothing else, as somebody who knows Celery starts it."""
 
+    ready_seconds = 60.0
+
     def __init__(self, *, name: str, command: list[str], log_path: Path, environ: dict[str, str], root: Path) -> None:
         super().__init__(name=name, command=command, log_path=log_path, environ=environ, directory=root)
 
-    def wait_ready(self) -> None:
-        self.wait_until(lambda: " ready." in self.log(), timeout_seconds=60)
+    def is_ready(self) -> bool:
+        return " ready." in self.log()

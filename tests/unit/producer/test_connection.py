@@ -19,6 +19,11 @@ def test_a_broker_that_cannot_be_published_to_is_refused_without_its_password() 
     assert "secret" not in caught.value.message
 
 
+def test_a_socket_is_no_broker_since_replies_and_workers_do_not_use_one() -> None:
+    with pytest.raises(SettingsError, match=r"use redis://"):
+        open_publisher("unix:///run/valkey.sock")
+
+
 async def test_a_sentinel_address_names_all_sentinels_the_master_and_the_database() -> None:
     client = open_redis("sentinel://:pw@one:26380;sentinel://two/3?master_name=main")
     pool = client.connection_pool
