@@ -22,6 +22,8 @@ from producer.operation import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_
 
 PREFIX = "LEANFLEET_"
 DEFAULT_FILE = "leanfleet.toml"
+# Of the file. What a table may hold is known where it is read.
+TABLES = ("worker", "machine", "redelivery", "autoscale", "policy")
 REDIS_SCHEMES = ("redis", "rediss", "sentinel")
 
 # Read by patterns and not parsed: a password that breaks the URL around it must not be shown either.
@@ -131,6 +133,8 @@ def load_section(
     """
     environ = os.environ if environ is None else environ
     file = _read_file(environ, directory or Path.cwd())
+    if strange := [name for name, value in file.items() if isinstance(value, dict) and name not in TABLES]:
+        raise SettingsError(f"unknown table {strange[0]!r} in the settings file; known are: {', '.join(TABLES)}")
     table = file.get(section, {}) if section else {n: value for n, value in file.items() if not isinstance(value, dict)}
     if not isinstance(table, dict):
         raise SettingsError(f"{section!r} must be a table in the settings file")
@@ -145,6 +149,28 @@ def load_section(
     except msgspec.ValidationError as error:
         where = f" in table {section!r}" if section else ""
         raise SettingsError(f"impossible setting{where}: {error}{_choices(kind, str(error))}") from error
+
+
+def unknown_variables(kinds: Mapping[str, type[msgspec.Struct]], environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that are named as ours are and set nothing, each with the one that is meant, as far as can be guessed.
+
+    Args:
+        kinds: the struct that each table fills; "" is the top level. Variables of other tables are left out.
+        environ: the process's environment.
+    """
+    import difflib  # noqa: PLC0415 - for `leanfleet doctor` alone
+
+    known = ["CONFIG"]
+    for section, kind in kinds.items():
+        prefix = f"{section}_" if section else ""
+        known += [f"{prefix}{field.name}".upper() for field in msgspec.structs.fields(kind)]
+    elsewhere = tuple(f"{table}_".upper() for table in TABLES if table not in kinds)
+    found = {}
+    for name in sorted(each.removeprefix(PREFIX) for each in environ if each.startswith(PREFIX)):
+        if name not in known and not name.startswith(elsewhere):
+            meant = difflib.get_close_matches(name, known, n=1)
+            found[PREFIX + name] = PREFIX + meant[0] if meant else ""
+    return found
 
 
 def _choices(kind: type[msgspec.Struct], problem: str) -> str:

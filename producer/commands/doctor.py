@@ -1,9 +1,10 @@
 """`leanfleet doctor` where only the client is installed; with the worker stack, `tasks.commands.doctor` adds to it."""
 
 import asyncio
+import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from rich.text import Text
 from producer import tracing
 from producer.errors import BlobMissingError, LeanFleetError, StoreError
 from producer.requirements import Finding, Level, check_brokers
-from producer.settings import REDIS_SCHEMES, Settings, load_settings, without_password
+from producer.settings import REDIS_SCHEMES, Settings, load_settings, unknown_variables, without_password
 from producer.store import AsyncStore, open_store
 
 ALL_FINE = 0
@@ -46,7 +47,8 @@ async def _examine() -> list[Finding]:
         settings = load_settings()
     except LeanFleetError as error:
         return [Finding(level=Level.ERROR, subject="settings", found="wrong", advice=error.message)]
-    findings = await look("broker", lambda: _broker(settings))
+    findings = misspelt({"": Settings})
+    findings += await look("broker", lambda: _broker(settings))
     findings += await look("store", lambda: examine_store(settings))
     findings += await look("traces", examine_tracing)
     return findings + _extras()
@@ -68,6 +70,19 @@ async def look(subject: str, examine: Callable[[], Awaitable[list[Finding]]]) ->
         return await examine()
     except LeanFleetError as error:
         return [Finding(level=Level.ERROR, subject=subject, found="not usable", advice=error.message)]
+
+
+def misspelt(kinds: Mapping[str, type[msgspec.Struct]]) -> list[Finding]:
+    """A warning for each variable that looks like a setting and is none: it is ignored wherever settings are read."""
+    return [
+        Finding(
+            level=Level.WARNING,
+            subject=f"variable {name}",
+            found="is no setting, and is ignored",
+            advice=f"is {meant} meant?" if meant else "docs/settings.md has all that can be set",
+        )
+        for name, meant in unknown_variables(kinds, os.environ).items()
+    ]
 
 
 def no_broker() -> Finding:

@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from producer.commands.doctor import AsJson, examine_store, examine_tracing, look, no_broker, tell
+from producer.commands.doctor import AsJson, examine_store, examine_tracing, look, misspelt, no_broker, tell
 from producer.errors import LeanFleetError
 from producer.judgement import Strength
 from producer.operation import RunCode
 from producer.requirements import Finding, Level, check_brokers
 from producer.settings import REDIS_SCHEMES, Settings, load_section, load_settings
 from tasks.redelivery.settings import RedeliverySettings
+from tasks.reporting import MachineSettings
 from tasks.requirements import installed_packages, judge_packages
 from tasks.stack.binaries import find_seaweed, find_valkey
 from workers.settings import WorkerSettings
@@ -39,22 +40,41 @@ async def examine() -> list[Finding]:
         settings = load_settings()
         worker = load_section("worker", WorkerSettings)
         load_section("redelivery", RedeliverySettings)
+        load_section("machine", MachineSettings)
     except LeanFleetError as error:
         return [*findings, Finding(level=Level.ERROR, subject="settings", found="wrong", advice=error.message)]
+    findings += misspelt(_kinds())
     findings += await look("broker", lambda: _broker(settings))
     findings += await look("traces", examine_tracing)
     findings += await look("store", lambda: examine_store(settings))
     if settings.store_url:
         findings += await look("signing key", lambda: _signing_key(worker))
-    findings += await look("Lean", lambda: _lean(settings, worker))
-    findings += await look("isolation", lambda: _isolation(worker))
-    findings += await look("verdicts", lambda: _verdicts(worker))
-    findings += await look("process images", lambda: _images(worker))
+    lean = await look("Lean", lambda: _lean(settings, worker))
+    findings += lean
+    if not any(finding.level is Level.ERROR for finding in lean):  # else all that follow say the same
+        findings += await look("isolation", lambda: _isolation(worker))
+        findings += await look("verdicts", lambda: _verdicts(worker))
+        findings += await look("process images", lambda: _images(worker))
     findings.append(_metrics(worker))
     if settings.broker_url:
         findings += await look("scaling", lambda: _scaling(settings))
     findings += [_program("local broker", find_valkey), _program("local store", find_seaweed)]
     return findings
+
+
+def _kinds() -> dict[str, type[msgspec.Struct]]:
+    """The struct that each table of the settings fills; "" is the top level."""
+    from workers.scaling.policy import PolicySettings  # noqa: PLC0415 - loads boto3
+    from workers.scaling.settings import AutoscaleSettings  # noqa: PLC0415 - as above
+
+    return {
+        "": Settings,
+        "worker": WorkerSettings,
+        "machine": MachineSettings,
+        "redelivery": RedeliverySettings,
+        "autoscale": AutoscaleSettings,
+        "policy": PolicySettings,
+    }
 
 
 async def _broker(settings: Settings) -> list[Finding]:

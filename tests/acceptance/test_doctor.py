@@ -110,6 +110,13 @@ def test_what_is_missing_is_named_and_the_rest_is_looked_at_all_the_same(
     assert "Traceback" not in result.stderr
 
 
+def test_a_misspelt_variable_is_a_warning_and_a_lean_that_cannot_be_run_is_said_once(tmp_path: Path) -> None:
+    environ = worker_environ("", "doctor", PRIORTY="bulk", WORKER_REPL_COMMAND="/nonexistent/repl")
+    result = run("doctor", "--json", environ=environ, folder=tmp_path)
+    assert findings(result)["variable LEANFLEET_PRIORTY"] == ("warning", "is LEANFLEET_PRIORITY meant?")
+    assert result.stdout.count("/nonexistent/repl") == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -4,7 +4,8 @@ import pytest
 
 from producer.errors import SettingsError
 from producer.keys import batch_key, producer_id, reply_key
-from producer.settings import Settings, load_settings, user_of, without_password
+from producer.settings import TABLES, Settings, load_settings, unknown_variables, user_of, without_password
+from tasks.commands.doctor import _kinds
 from workers.settings import WorkerSettings
 
 
@@ -34,6 +35,7 @@ def test_another_parts_table_is_not_this_parts_business(tmp_path: Path) -> None:
     ("toml", "environ", "named"),
     [
         ("queu = 'x'", {}, "queu"),  # misspelt
+        ("[workrs]\nsize = 3", {}, "unknown table 'workrs'.*worker, machine"),
         ("timeout_seconds = 'soon'", {}, "timeout_seconds"),  # wrong type
         ("queue = ", {}, "leanfleet.toml"),  # not TOML
         ("", {"LEANFLEET_CONFIG": "absent.toml"}, "absent.toml"),  # named, but not there
@@ -46,6 +48,27 @@ def test_a_bad_setting_is_named(tmp_path: Path, toml: str, environ: dict[str, st
 
     with pytest.raises(SettingsError, match=named):
         load_settings(environ=environ, directory=tmp_path)
+
+
+def test_a_variable_that_sets_nothing_is_named_with_the_one_that_is_meant() -> None:
+    environ = {
+        "LEANFLEET_PRIORTY": "bulk",
+        "LEANFLEET_QUEUE": "q",
+        "LEANFLEET_CONFIG": "c.toml",
+        "LEANFLEET_XYZZY": "",
+        "LEANFLEET_WORKER_SISE": "3",
+        "PATH": "/bin",
+    }
+    assert unknown_variables({"": Settings}, environ) == {
+        "LEANFLEET_PRIORTY": "LEANFLEET_PRIORITY",
+        "LEANFLEET_XYZZY": "",
+    }
+    both = unknown_variables({"": Settings, "worker": WorkerSettings}, environ)
+    assert both["LEANFLEET_WORKER_SISE"] == "LEANFLEET_WORKER_SIZE"
+
+
+def test_every_table_that_a_file_may_have_is_known_to_the_doctor() -> None:
+    assert set(_kinds()) == {"", *TABLES}
 
 
 def test_replies_need_a_redis_beside_another_broker() -> None:
