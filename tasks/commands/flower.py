@@ -1,20 +1,23 @@
 """`leanfleet flower`: Flower with the columns that suit operations, and never open to strangers."""
 
+import errno
 import importlib.util
 import ipaddress
 import os
 import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
-from tasks.stack.errors import MissingServerError
+from tasks.stack.errors import MissingServerError, StackError
 
 _COLUMNS = "name,args,state,result,received,runtime,worker,uuid"
 _USER = "operator"
 # Either one has Flower ask who is there: a name and a password, or somebody else's login.
 _LOCKS = ("BASIC_AUTH", "AUTH")
+_CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 def flower(
@@ -28,7 +31,7 @@ def flower(
     Beyond this computer a name and a password are asked for: those of FLOWER_BASIC_AUTH (user:password), else ones that
     are made for this run and said here. Any option of Flower's own may follow.
 
-    Exit codes: 2 Flower is not installed, or no broker is named.
+    Exit codes: 2 Flower is not installed, no broker is named, or the port cannot be had.
     """
     if importlib.util.find_spec("flower") is None:
         raise MissingServerError("Flower is not installed: pip install 'leanfleet[flower]'")
@@ -47,7 +50,14 @@ def flower(
     from tasks.commandline import run_celery  # noqa: PLC0415
 
     app.conf.broker_url  # noqa: B018 - settings that are wrong are found here, and said in one line
-    run_celery(["flower", f"--address={address}", f"--port={port}", *context.args])
+    try:
+        run_celery(["flower", f"--address={address}", f"--port={port}", *context.args])
+    except OSError as error:
+        if error.errno not in _CANNOT_LISTEN and not isinstance(error, socket.gaierror):
+            raise
+        raise StackError(
+            f"Flower cannot listen at port {port} of {address}: {error.strerror}; --port and --address name others"
+        ) from error
 
 
 def needs_password(address: str, environ: Mapping[str, str], options: Sequence[str]) -> bool:

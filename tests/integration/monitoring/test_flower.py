@@ -5,6 +5,7 @@ import base64
 import importlib.util
 import json
 import re
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -124,3 +125,26 @@ async def test_beyond_this_computer_a_password_is_made_and_asked_for(settings: S
         assert fetch(f"{url}/healthcheck") == b"OK"
     finally:
         flower.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("127.0.0.1", "Address already in use"), ("no-such-host.invalid", "not known")]
+)
+def test_where_it_cannot_listen_it_says_so(address: str, words: str, settings: Settings) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "leanfleet", "flower", f"--address={address}", f"--port={port}"],
+            env=worker_environ(settings.broker_url, settings.queue),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    *_, last = done.stderr.splitlines()
+    assert last.startswith(f"error: Flower cannot listen at port {port} of {address}: ")
+    assert words in last
+    assert "Traceback" not in done.stderr
