@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from producer.errors import ReplDiedError, ReplTimeoutError, SettingsError
+from producer.header import split_header
 from producer.operation import VerifyProof
 from workers.child import Child
 from workers.guard import Guard
@@ -49,7 +50,7 @@ class ExternalChecker:
         """
         asked = Question(
             statement=operation.statement,
-            proof=operation.proof,
+            proof=_with_imports(operation),
             theorem=theorem,
             allowed_axioms=operation.allowed_axioms,
         )
@@ -87,6 +88,14 @@ class ExternalChecker:
         if status == REJECTED and (lines or not self._always_says_why):
             return lines[-1] if lines else "the external checker does not accept it"
         raise ReplDiedError(f"the external checker ended with status {status}: {child.stderr_tail or 'no word'}")
+
+
+def _with_imports(operation: VerifyProof) -> str:
+    """The proof as a file of its own: one that names no imports has the statement's."""
+    header = split_header(operation.statement).header
+    if not header or split_header(operation.proof).header:
+        return operation.proof
+    return f"{header}\n{operation.proof}"
 
 
 def _command(settings: WorkerSettings, directory: Path | None) -> tuple[str, ...]:

@@ -137,6 +137,9 @@ CHECKER = """
 import json, sys
 asked = json.loads(sys.stdin.readline())
 print("looking at", asked["theorem"])
+if "show" in asked["proof"]:
+    print(asked["proof"].partition("\\n")[0])
+    sys.exit(1)
 if "cheat" in asked["proof"]:
     print("it cheats")
     sys.exit(1)
@@ -153,6 +156,8 @@ async def test_an_external_checker_has_the_last_word_against_a_proof(start: Star
         assert (result.verdict, result.strength) == (Verdict.PROVED, Strength.EXTERNAL)
         result = await verify(executor, PROOF + " -- cheat", STATEMENT)
         assert result.reasons == ("external_rejected: it cheats",)
+        result = await verify(executor, PROOF + " -- show", "import Init\n" + STATEMENT)
+        assert result.reasons == ("external_rejected: import Init",)  # without it nothing would be known there
         result = await verify(executor, PROOF + " -- break", STATEMENT)
         assert (result.outcome, result.verdict) == (Outcome.REPL_DIED, Verdict.ERROR)
         assert "status 3" in result.reason
