@@ -36,7 +36,7 @@ module "broker" {
   node_type            = var.broker_node_type
   producer_cidr_blocks = var.producer_cidr_blocks
   producers            = var.producers
-  queue                = var.queue
+  queues               = [var.queue]
 }
 
 module "monitoring" {
@@ -48,6 +48,7 @@ module "monitoring" {
   controller_group = module.controller.group_name
 
   metrics_namespace = module.controller.metrics_namespace
+  queue             = var.queue
 }
 
 module "workers" {

@@ -15,8 +15,8 @@ variable "name" {
   default     = "leanfleet"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,11}$", var.name))
-    error_message = "name must be 2 to 12 lower-case letters, digits and hyphens, and begin with a letter."
+    condition     = can(regex("^[a-z][a-z0-9-]{3,11}$", var.name))
+    error_message = "name must be 4 to 12 lower-case letters, digits and hyphens, and begin with a letter."
   }
 }
 

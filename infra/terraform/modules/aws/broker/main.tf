@@ -97,11 +97,14 @@ data "aws_secretsmanager_secret_version" "password" {
 }
 
 resource "aws_elasticache_user" "this" {
-  for_each      = local.users
-  user_id       = "${var.name}-${each.key}"
-  user_name     = each.key
-  engine        = "valkey"
-  access_string = "on ${replace(replace(local.rights[each.value], "USER", each.key), "QUEUE", var.queue)}"
+  for_each  = local.users
+  user_id   = "${var.name}-${each.key}"
+  user_name = each.key
+  engine    = "valkey"
+  # The rights on one queue after those on another: keys add up, and the commands are the same ones.
+  access_string = join(" ", concat(["on"], [
+    for queue in var.queues : replace(replace(local.rights[each.value], "USER", each.key), "QUEUE", queue)
+  ]))
 
   authentication_mode {
     type      = "password"

@@ -95,14 +95,14 @@ variable "maintenance_window" {
   }
 }
 
-variable "queue" {
-  description = "LEANFLEET_QUEUE of workers and producers: their rights are given by the names of keys."
-  type        = string
-  default     = "leanfleet"
+variable "queues" {
+  description = "Every LEANFLEET_QUEUE of workers and producers: their rights are given by the names of keys."
+  type        = set(string)
+  default     = ["leanfleet"]
 
   validation {
-    condition     = can(regex("^[a-z0-9_.-]+$", var.queue))
-    error_message = "queue must be lower-case letters, digits, '_', '-' and '.'."
+    condition     = length(var.queues) > 0 && alltrue([for queue in var.queues : can(regex("^[a-z0-9_.-]+$", queue))])
+    error_message = "queues must be names of lower-case letters, digits, '_', '-' and '.', one at least."
   }
 }
 

@@ -3,8 +3,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,20}$", var.name))
-    error_message = "name must be 2 to 21 lower-case letters, digits and hyphens, and begin with a letter."
+    condition     = can(regex("^[a-z][a-z0-9-]{4,19}[a-z0-9]$", var.name))
+    error_message = "name must be 6 to 21 lower-case letters, digits and hyphens, as those of service accounts, and begin with a letter."
   }
 }
 

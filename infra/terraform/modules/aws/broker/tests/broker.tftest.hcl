@@ -35,7 +35,7 @@ run "who_may_do_what" {
   command = plan
 
   variables {
-    queue     = "proofs"
+    queues    = ["proofs", "lean-4-36"]
     producers = ["trainer", "alice"]
   }
 
@@ -52,8 +52,8 @@ run "who_may_do_what" {
     error_message = "a producer must read what is its own alone."
   }
   assert {
-    condition     = strcontains(aws_elasticache_user.this["worker"].access_string, " ~proofs ")
-    error_message = "workers must take from their queue."
+    condition     = alltrue([for queue in ["proofs", "lean-4-36"] : strcontains(aws_elasticache_user.this["worker"].access_string, " ~${queue} ")])
+    error_message = "workers must take from each queue."
   }
 }
 
