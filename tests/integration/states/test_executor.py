@@ -232,7 +232,7 @@ async def test_long_goals_are_not_remembered_but_asked_for(start: Start) -> None
         result = await worker.run(ImportState(state=state))
         assert isinstance(result, ImportStateResult)
         assert result.restored is Restored.WARM
-        assert "h29 : 29 = 29" in result.goals[0]
+        assert result.goals[0].endswith("29 = 29\n⊢ True")
 
 
 async def test_the_goals_of_a_state_that_is_warm_but_not_remembered_are_asked_for(start: Start) -> None:
