@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from producer.errors import BlobCorruptError, BlobMissingError, InvalidInputError
 from producer.store import AsyncStore, ObjectInfo
+from producer.store.store import can_name_an_object
 from producer.tasklets import together
 from workers.images.errors import ImageError, ImageRefusedError
 from workers.images.image import Image, stamps, written_files
@@ -94,8 +95,14 @@ class Archive:
         return Chunk(sha256=sha256, size_bytes=len(packed), unpacked_bytes=len(data), encoding=encoding)
 
     async def names(self, prefix: str = f"{IMAGES}/") -> AsyncIterator[str]:
-        async for info in self._store.list(prefix):
+        async for info in self._list(prefix):
             yield info.name
+
+    async def _list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """What may be ours: a bucket can hold more, such as a console's markers of folders."""
+        async for info in self._store.list(prefix):
+            if can_name_an_object(info.name):
+                yield info
 
     async def manifests(self, prefix: str = f"{IMAGES}/") -> AsyncIterator[tuple[str, Manifest | ImageRefusedError]]:
         """Every image's name and manifest, or why that cannot be used."""
@@ -130,7 +137,7 @@ class Archive:
         """
         refused: ImageRefusedError | None = None
         found = []
-        infos = [info async for info in self._store.list(f"{folder_of(project, header)}/")]
+        infos = [info async for info in self._list(f"{folder_of(project, header)}/")]
         for info in sorted(infos, key=lambda info: info.modified_at, reverse=True):
             try:
                 manifest = await self.read(info.name)
@@ -244,7 +251,7 @@ class Archive:
         """
         # Chunks first: a push that ends meanwhile is among the images then.
         old = await self._chunks_before(before)
-        listed = self._store.list(f"{IMAGES}/") if images else None
+        listed = self._list(f"{IMAGES}/") if images else None
         doomed = [info.name async for info in listed if info.modified_at < before] if listed else []
         kept, _ = await self._chunks(doomed)
         loose = old.keys() - kept
@@ -257,7 +264,7 @@ class Archive:
 
     async def _chunks_before(self, moment: dt.datetime) -> dict[str, int]:
         """The chunks that were written before it, and their sizes."""
-        listed = self._store.list(f"{CHUNKS}/")
+        listed = self._list(f"{CHUNKS}/")
         return {info.name: info.size_bytes async for info in listed if info.modified_at < moment}
 
     async def _chunks(self, doomed: Collection[str]) -> tuple[set[str], set[str]]:

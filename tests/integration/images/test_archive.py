@@ -17,7 +17,7 @@ from producer.errors import StoreError
 from producer.settings import Settings
 from producer.store import AsyncStore, open_store
 from tests.integration.images.cold import LONG_SECONDS, Freezer, run, small_disk
-from workers.images.archive import CHUNKS, Archive, name_of
+from workers.images.archive import CHUNKS, IMAGES, Archive, name_of
 from workers.images.errors import ImageError, ImageRefusedError
 from workers.images.image import Image, stamps, written_files
 from workers.images.machine import this_machine
@@ -266,6 +266,20 @@ async def test_nothing_that_an_unreadable_image_may_use_is_deleted(
         await archive.sweep(now)
     assert [info.name async for info in store.list()] == before
     assert await archive.remove([name_of(first), name_of(second)]) == len(first.chunks)
+
+
+async def test_what_others_have_put_into_the_bucket_is_left_alone(
+    archive: Archive, store: AsyncStore, image: Image
+) -> None:
+    manifest = await archive.add(image)
+    folder = Path(store.url.removeprefix("file://"))
+    strays = [folder / kind / "a name of another's" for kind in (IMAGES, CHUNKS)]
+    for stray in strays:
+        stray.touch()
+    assert [name async for name, _ in archive.manifests()] == [name_of(manifest)]
+    assert (await archive.sweep(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))).chunks == 0
+    assert await archive.remove([name_of(manifest)]) == len(manifest.chunks)
+    assert {*files(folder)} == {*strays}
 
 
 def make_old(store: AsyncStore) -> dt.datetime:
