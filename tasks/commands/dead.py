@@ -43,6 +43,8 @@ def list_letters(
         async with _found(settings) as found:
             for each in found:
                 typer.echo(each.raw.decode() if as_json else _in_words(each.letter))
+            if not found:
+                typer.echo(f"queue {settings.queue} has no dead letters", err=True)
 
     asyncio.run(run(load_settings()))
 

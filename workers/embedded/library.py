@@ -24,7 +24,7 @@ _KNOWN_LIBRARIES = {
     ("linux", "x86_64"): "efef27df56f2197139afe12f1a2b63913a05f1aba81ce88824c44100431ed8c4",
     ("linux", "aarch64"): "fd65313b39ab6fc7c13e3bea8fdf6c9ff39e1e4e6e845be208fb61b1bd8005b7",
 }
-_INSTEAD = "Configure the community REPL instead (a Lean project with `lake`, see the documentation on REPL commands)."
+_INSTEAD = "Configure the community REPL instead: repl_command in [worker], see docs/quickstart.md."
 
 
 @dataclass(frozen=True, kw_only=True)
