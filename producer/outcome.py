@@ -13,7 +13,7 @@ class Outcome(enum.StrEnum):
     REPL_DIED = "repl_died"  # its process died, on every worker that tried it
     INVALID_REQUEST = "invalid_request"  # cannot be sent to a REPL at all
     STATE_UNAVAILABLE = "state_unavailable"  # no recipe step failed in Lean, yet the state could not be restored
-    LOST = "lost"  # no answer within the caller's deadline
+    LOST = "lost"  # no answer within the caller's deadline, or an operator ended it
 
     @property
     def is_deterministic(self) -> bool:
