@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -33,6 +34,22 @@ def worker_environ(broker_url: str, queue: str, **overrides: str) -> dict[str, s
 def scripted_repls(under: int) -> list[psutil.Process]:
     """The scripted REPLs that descend from the process `under`."""
     return [child for child in psutil.Process(under).children(recursive=True) if is_repl(child)]
+
+
+@contextlib.contextmanager
+def paused_repls(under: int | None) -> Iterator[None]:
+    """What a worker's scripted REPLs have begun is not done before the block is left, however long that takes."""
+    assert under is not None
+    repls = scripted_repls(under)
+    assert repls
+    for each in repls:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in repls:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.resume()
 
 
 def repl_groups(under: int) -> set[int]:

@@ -17,7 +17,7 @@ from tasks.redelivery.keys import QueueKeys
 from tasks.stack.machine import Machine
 from tests.integration.redelivery.conftest import StartMachine
 from tests.integration.states.test_keepsakes import DEAR
-from tests.machines import worker_environ
+from tests.machines import paused_repls, worker_environ
 from tests.metadata import SPOT_ACTION, metadata_service
 from tests.waiting import until
 
@@ -50,7 +50,7 @@ async def test_what_finishes_within_the_grace_is_answered(
 ) -> None:
     machine = start_machine(REDELIVERY_GRACE_SECONDS="30")
     async with Client(settings) as fleet:
-        calls = [asyncio.ensure_future(fleet.run_code(f"%sleep 1.5\n%say {number}")) for number in range(2)]
+        calls = [asyncio.ensure_future(fleet.run_code(f"%sleep 3\n%say {number}")) for number in range(2)]
         await until(lambda: broker.zcard(keys.leases) == 2, "it works on both")
         machine.ask_to_end()
         results = await asyncio.gather(*calls)
@@ -71,6 +71,7 @@ async def test_nothing_is_taken_any_more(
         await until(lambda: "draining (SIGTERM)" in machine.log(), "it heard")
         late = asyncio.ensure_future(fleet.run_code("theorem t : True := trivial"))
         await running
+        await until(lambda: broker.llen(keys.queue) == 1, "it waits")
         await until(lambda: not machine.running, "it ended")
         assert broker.llen(keys.queue) == 1
         start_machine()
@@ -162,11 +163,13 @@ async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
     command = [sys.executable, "-m", "leanfleet", "drain", name]
     environ = worker_environ(settings.broker_url, settings.queue)
     async with Client(settings) as fleet:
-        running = asyncio.ensure_future(fleet.run_code("%sleep 8\n%say done", timeout_seconds=60))
+        running = asyncio.ensure_future(fleet.run_code("%sleep 2\n%say done", timeout_seconds=1000))
         await until(lambda: broker.zcard(keys.leases) == 1, "it works")
-        await asyncio.to_thread(subprocess.run, command, env=environ, cwd=tmp_path, check=True)
-        await until(lambda: "ordered to drain" in machine.log(), "it heard")
-        late = asyncio.ensure_future(fleet.run_code("%say late"))
+        with paused_repls(machine.pid):
+            await asyncio.to_thread(subprocess.run, command, env=environ, cwd=tmp_path, check=True)
+            await until(lambda: "ordered to drain" in machine.log(), "it heard")
+            late = asyncio.ensure_future(fleet.run_code("%say late"))
+            await until(lambda: broker.llen(keys.queue) == 1, "it waits")
         assert (await running).messages[0].data == "done"
         assert machine.running
         assert broker.llen(keys.queue) == 1

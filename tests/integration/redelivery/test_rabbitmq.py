@@ -29,7 +29,7 @@ from tasks.redelivery.dead import dead_key
 from tasks.stack.ports import HOST, free_port
 from tasks.stack.valkey import Valkey
 from tests.integration.redelivery.conftest import StartMachine
-from tests.machines import worker_environ
+from tests.machines import paused_repls, worker_environ
 from tests.rabbitmq import RabbitMQ
 from tests.waiting import until, wait_until
 
@@ -114,11 +114,13 @@ async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
     command = [sys.executable, "-m", "leanfleet", "drain", name]
     environ = worker_environ(settings.broker_url, settings.queue, RESULT_URL=settings.result_url)
     async with Client(settings) as fleet:
-        running = fleet.submit(RunCode(code="%sleep 8\n%say done"))
+        running = fleet.submit(RunCode(code="%sleep 2\n%say done", timeout_seconds=1000))
         await _begun([running], waiting)
-        await asyncio.to_thread(subprocess.run, command, env=environ, cwd=tmp_path, check=True)
-        await until(lambda: "ordered to drain" in machine.log(), "it heard")
-        late = fleet.submit(RunCode(code="%say late"))
+        with paused_repls(machine.pid):
+            await asyncio.to_thread(subprocess.run, command, env=environ, cwd=tmp_path, check=True)
+            await until(lambda: "ordered to drain" in machine.log(), "it heard")
+            late = fleet.submit(RunCode(code="%say late"))
+            await until(lambda: waiting() == 1, "it waits")
         assert (await running).messages[0].data == "done"
         assert machine.running
         assert waiting() == 1
@@ -131,9 +133,10 @@ async def test_what_ends_after_its_connection_is_a_word_in_the_log_and_answered_
 ) -> None:
     machine = start_machine()
     async with Client(settings) as fleet:
-        running = fleet.submit(RunCode(code="%sleep 3\n%say done"))
+        running = fleet.submit(RunCode(code="%sleep 2\n%say done", timeout_seconds=1000))
         await _begun([running], waiting)
-        await asyncio.to_thread(rabbitmq.close_connections)
+        with paused_repls(machine.pid):
+            await asyncio.to_thread(rabbitmq.close_connections)
         assert (await running).messages[0].data == "done"
         await until(lambda: "its second answer is dropped" in machine.log(), "it says so")
         await until(lambda: rabbitmq.messages(settings.queue) == 0, "the second one is acknowledged")
