@@ -16,7 +16,7 @@ from workers.states.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Run the steps from depth `start` on; with a blob, load it at `start`, onto the environment at `base_depth`.
+    """Run the steps from depth `start` on; with a blob, load it at `start`, onto the recipe's environment.
 
     The environment is restored by running the steps from `environment_start` on. `seconds` is what it should cost.
     """

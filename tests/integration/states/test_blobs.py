@@ -84,10 +84,17 @@ async def test_an_exported_state_is_restored_elsewhere_from_its_blob(start: Star
         assert going_on.tactics[1].outcome is Outcome.LEAN_ERROR
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that find what is announced however busy this machine is."""
+    monkeypatch.setattr(blobs_module, "_LOOK_SECONDS", 30.0)
+
+
 async def stored_blobs(worker: Worker) -> int:
     return len([info async for info in worker.store.list(f"{BLOBS}/")])
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_state_that_is_exported_again_anywhere_is_one_object(start: Start) -> None:
     async with start(size=2) as here, start() as there:
         refs = await asyncio.gather(*(exported(here) for _ in range(6)))
@@ -97,6 +104,7 @@ async def test_a_state_that_is_exported_again_anywhere_is_one_object(start: Star
         assert await stored_blobs(here) == 1
 
 
+@pytest.mark.usefixtures("patient")
 async def test_workers_that_export_a_state_at_once_agree_on_one_blob(start: Start) -> None:
     async with start() as here, start() as there:
         one, other = await asyncio.gather(exported(here), exported(there))
@@ -104,6 +112,7 @@ async def test_workers_that_export_a_state_at_once_agree_on_one_blob(start: Star
         assert one.blob is not None
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("again_on", ["here", "there"])
 async def test_a_blob_that_expired_before_its_announcement_is_made_again(start: Start, again_on: str) -> None:
     async with start() as here, start(cache_directory="") as there:
@@ -285,6 +294,7 @@ async def test_a_blob_that_kills_who_loads_it_is_tried_once(start: Start, caplog
         assert_told(there, caplog, state, "killed")
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_blob_that_proved_bad_is_replaced_by_the_next_export(start: Start) -> None:
     async with start() as here, start(dear=True, dies_at="unpickleProofStateFrom") as there:
         deadly = await exported(here)
@@ -365,6 +375,7 @@ async def test_a_store_that_hangs_is_not_asked_again_and_again_what_there_is(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blobs_module, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(blobs_module, "_DOWN_SECONDS", 3600.0)
     asked = 0
 
     async def hang(_name: str) -> bytes:
@@ -507,6 +518,7 @@ async def settled(worker: Worker) -> AsyncIterator[None]:
             await asyncio.wait(worker.executor._exporter.tasks)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_others(start: Start) -> None:
     async with start(export_after_seconds=0) as here, start(dear=True) as there:
         async with settled(here):
@@ -522,6 +534,7 @@ async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_o
         assert found.goals == GOALS
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_a_process_was_to_export_dies_with_it_and_is_not_taken_from_the_next(start: Start) -> None:
     """The next process counts its proof states anew: the number of one is that of another state there."""
     before = StateRef(steps=STEPS[:3])
