@@ -24,6 +24,9 @@ from workers.telemetry import waiting
 
 # How often a state is begun anew on another process. More than one blob that kills is already bad luck.
 _MAX_RESTARTS = 4
+# What the store may take for the first steps of a state that was cut, where the operation's own limit is shorter: the
+# state cannot be had without them.
+_LEAST_EXPAND_SECONDS = 5.0
 
 
 class Bench:
@@ -72,7 +75,8 @@ class Bench:
             whose = f"belongs to Lean project {state.project[:12]}" if state.project else "was cut and names no project"
             raise RestoringError(f"the state {whose}, and this worker serves {self.project[:12]}")
         if state.prefix is not None:
-            state = await self._blobs.expand(state, timeout_seconds=operation.timeout_seconds)
+            timeout_seconds = max(_LEAST_EXPAND_SECONDS, operation.timeout_seconds)
+            state = await self._blobs.expand(state, timeout_seconds=timeout_seconds)
         return Work(
             recipe=Recipe.of(state),
             blob=state.blob,

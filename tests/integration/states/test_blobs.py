@@ -487,6 +487,23 @@ async def test_a_long_chain_is_cut_by_exporting_and_is_the_same_state(start: Sta
         assert again.state.id == whole.id
 
 
+async def test_a_short_time_limit_is_for_lean_and_not_for_the_store_that_has_the_recipe(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start(cut_recipe_bytes=200) as here, start(dear=True) as there:
+        state = await exported(here)
+        get = there.store.get
+
+        async def get_slowly(sha256: str, *, folder: str = BLOBS) -> bytes:
+            await asyncio.sleep(0.01)
+            return await get(sha256, folder=folder)
+
+        monkeypatch.setattr(there.store, "get", get_slowly)
+        result = await there.run(ImportState(state=state, timeout_seconds=0.001))
+        assert isinstance(result, ImportStateResult)
+        assert (result.outcome, result.goals) == (Outcome.OK, GOALS), result.reason
+
+
 async def test_a_recipe_in_the_store_is_checked_against_the_id(start: Start) -> None:
     async with start(cut_recipe_bytes=200) as here, start() as there:
         state = await exported(here)
