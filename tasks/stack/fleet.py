@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -116,10 +116,10 @@ class Fleet:
         optional = [each for each in (self.seaweed, self.flower) if each is not None]
         return [self.valkey, *optional, *self.machines]
 
-    def _forget_drains(self) -> None:
-        """Where the broker's data is kept, so are orders to drain, and they name machines of an earlier fleet."""
+    def _forget_drains(self, machines: Iterable[Machine]) -> None:
+        """Where the broker's data is kept, so are orders to drain, and they name machines that were there before."""
         with redis.Redis.from_url(self.valkey.url) as client:
-            for machine in self.machines:
+            for machine in machines:
                 client.delete(drain_key(machine.id))
 
     def __enter__(self) -> Self:
@@ -131,7 +131,7 @@ class Fleet:
             if self.seaweed is not None:
                 self.seaweed.start()
             self.valkey.wait_ready()
-            self._forget_drains()
+            self._forget_drains(self.machines)
             for process in self.processes:
                 if not process.running:
                     process.start()
@@ -160,6 +160,8 @@ class Fleet:
                 "%s ended (exit code %s) and is replaced; what it held is run again", process.name, process.exit_code
             )
             process.kill()  # whatever is left of its group
+            with contextlib.suppress(redis.RedisError):  # a broker that ended is met at the next look
+                self._forget_drains([process])
             process.start()
 
     def _stop(self) -> None:
