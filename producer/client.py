@@ -212,12 +212,13 @@ class Client:
             except BrokerRefusedError:
                 raise
             except BrokerUnavailableError as error:
+                said = error.message.removesuffix(".")  # as redis-py's end
                 if failures >= self.settings.connect_attempts:
                     raise BrokerUnavailableError(
-                        f"{error.message}; gave up after {failures} tries. "
+                        f"{said}; gave up after {failures} tries. "
                         "Is LEANFLEET_BROKER_URL right? For a local broker, run `leanfleet up`"
                     ) from error
-                _logger.warning("%s; trying again (%d of %d)", error, failures, self.settings.connect_attempts)
+                _logger.warning("%s; trying again (%d of %d)", said, failures, self.settings.connect_attempts)
                 await asyncio.sleep(delay_seconds(failures, base=0.25))
             else:
                 return
