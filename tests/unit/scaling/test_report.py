@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,17 @@ from workers.scaling.workload import draw_workload
 DOCUMENT = Path(__file__).parents[3] / "docs" / "scaling.md"
 
 
-@pytest.fixture(scope="module")
-def runs() -> list[Run]:
-    scenario = load_scenario("no-capacity")
+@cache
+def compared(name: str) -> list[Run]:
+    """A shipped scenario under all rules."""
+    scenario = load_scenario(name)
     workload = draw_workload(scenario)
     return [simulate(scenario, rule, workload=workload) for rule in all_rules(scenario, workload)]
+
+
+@pytest.fixture
+def runs() -> list[Run]:
+    return compared("no-capacity")
 
 
 def test_a_table_has_a_row_for_each_rule(runs: list[Run]) -> None:
@@ -53,10 +60,7 @@ def test_a_sparkline_keeps_peaks_and_never_hides_what_is_there() -> None:
 
 @pytest.mark.parametrize("name", ["no-capacity", "heavy-tails"])
 def test_the_documented_table_is_what_the_program_prints(name: str) -> None:
-    scenario = load_scenario(name)
-    workload = draw_workload(scenario)
-    table = markdown([simulate(scenario, rule, workload=workload) for rule in all_rules(scenario, workload)])
-    assert table in DOCUMENT.read_text(encoding="utf-8"), (
+    assert markdown(compared(name)) in DOCUMENT.read_text(encoding="utf-8"), (
         "docs/scaling.md is stale: leanfleet simulate --compare --markdown"
     )
 
