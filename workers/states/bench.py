@@ -122,8 +122,8 @@ class Bench:
                 except LostStateError:
                     repl.states.clear()
                     raise
-                if self._exporter.chosen(work):
-                    self._exporter.export_aside(stack.pop_all(), repl, work)
+                if chosen := self._exporter.chosen(work):
+                    self._exporter.export_aside(stack.pop_all(), repl, chosen, memory_bytes=work.memory_bytes)
                 return
         raise RestoringError("too many REPL processes ended while the state was restored")
 

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from weakref import WeakValueDictionary
 
@@ -199,24 +200,28 @@ class Exporter:
             return []
         return wanted
 
-    def export_aside(self, lease: AsyncExitStack, repl: WarmREPL, work: Work) -> None:
+    def export_aside(
+        self, lease: AsyncExitStack, repl: WarmREPL, exports: Sequence[Export], *, memory_bytes: int
+    ) -> None:
         """Pickle states beside the reply that is on its way, give the REPL back, and store them.
 
         The lease goes along: in this process the states are at hand, and the reply need not wait.
         """
-        task = asyncio.create_task(self._export(lease, repl, work))
+        task = asyncio.create_task(self._export(lease, repl, exports, memory_bytes))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _export(self, lease: AsyncExitStack, repl: WarmREPL, work: Work) -> None:
+    async def _export(
+        self, lease: AsyncExitStack, repl: WarmREPL, exports: Sequence[Export], memory_bytes: int
+    ) -> None:
         timeout_seconds = self._settings.export_timeout_seconds
         pickles: list[tuple[Export, bytes]] = []
         async with lease:
-            for export in self.chosen(work):
+            for export in exports:
                 if sum(len(pickle) for _, pickle in pickles) > self._settings.max_pickle_bytes:
                     self._counts["export_skipped"] += 1
                     continue
-                limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=work.memory_bytes)
+                limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes)
                 try:
                     pickles.append((export, await self.pickle(repl, export, limits)))
                 except (LeanFleetError, PickleFailedError) as error:

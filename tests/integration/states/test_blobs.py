@@ -566,6 +566,14 @@ async def test_what_a_process_was_to_export_dies_with_it_and_is_not_taken_from_t
             assert (await imported(there, tactic.state)).goals == tactic.goals
 
 
+async def test_as_many_exports_are_made_at_once_as_may_be(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.states.exporter._MAX_EXPORTS", 1)
+    async with start(export_after_seconds=0) as worker:
+        async with settled(worker):
+            await worker.run(RunTactics(state=StateRef(steps=STEPS[:3]), tactics=("exact hp",)))
+        assert (worker.executor.counts["exported"], worker.executor.counts["export_skipped"]) == (2, 0)
+
+
 async def test_a_worker_that_stops_in_the_middle_of_exports_gives_its_repls_back(start: Start) -> None:
     async with start(export_after_seconds=0, size=2) as worker:
         await asyncio.gather(
