@@ -61,7 +61,7 @@ async def test_what_a_killed_worker_held_is_run_by_another(
 ) -> None:
     doomed = start_machine()
     async with Client(settings) as fleet:
-        calls = [fleet.submit(RunCode(code=f"%sleep 3\n%say {number}")) for number in range(4)]
+        calls = [fleet.submit(RunCode(code=f"%sleep 6\n%say {number}")) for number in range(4)]
         await _begun(calls, waiting)
         doomed.kill()
         start_machine()
@@ -74,7 +74,7 @@ async def test_a_drain_gives_back_what_does_not_finish_and_counts_no_loss(
     settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
 ) -> None:
     async with Client(settings) as fleet:
-        calls = [fleet.submit(RunCode(code="%sleep 4\n%say done")) for _ in range(2)]
+        calls = [fleet.submit(RunCode(code="%sleep 8\n%say done")) for _ in range(2)]
         for _ in range(2):
             machine = start_machine(REDELIVERY_GRACE_SECONDS="0.5", REDELIVERY_MAX_WORKER_LOSSES="1")
             await _begun(calls, waiting)
@@ -101,7 +101,7 @@ async def test_a_worker_that_drains_takes_nothing_more_and_answers_what_it_has(
         assert (await running).messages[0].data == "done"
         await until(lambda: not machine.running, "it ended")
         assert machine.exit_code == 0
-        assert waiting() == 1
+        await until(lambda: waiting() == 1, "the other one waits")
         start_machine()
         assert (await late).attempt == 1
 
@@ -123,7 +123,8 @@ async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
             await until(lambda: waiting() == 1, "it waits")
         assert (await running).messages[0].data == "done"
         assert machine.running
-        assert waiting() == 1
+        await until(lambda: late.done() or waiting() == 1, "the other one is published")
+        assert not late.done()
         start_machine()
         assert (await late).attempt == 1
 
