@@ -144,8 +144,13 @@ class Fleet(msgspec.Struct, kw_only=True):
         known.silent_seconds = 0.0
         known.slots = sum(report.slots for report in said)
         known.in_flight = sum(report.in_flight for report in said)
-        # A group may make a machine anew under the name of one that was preempted: what is said now counts.
-        was_preempted, known.preempted = known.preempted, any(report.preempted for report in said)
+        was_preempted = known.preempted
+        if any(report.preempted for report in said):
+            known.preempted = True
+        elif all(report.state is WorkerState.WARM for report in said):
+            # A group may make a machine anew under the name of one that was preempted. Who only starts may be a worker
+            # on the old one, which has not asked yet.
+            known.preempted = False
         known.leaving = known.preempted or any(
             report.state in (WorkerState.DRAINING, WorkerState.DRAINED) for report in said
         )

@@ -137,6 +137,14 @@ def test_a_machine_made_anew_under_the_name_of_a_preempted_one_is_counted_on() -
     assert look(fleet, 410, "ab", report("a", preempted=True, started_at=300.0), report("b")).preempted == 1
 
 
+def test_a_worker_that_starts_again_before_its_machine_is_taken_changes_nothing() -> None:
+    fleet = Fleet()
+    look(fleet, 100, "ab", report("a", preempted=True), report("b"))
+    view = look(fleet, 110, "ab", report("a", WorkerState.STARTING, started_at=105.0), report("b"))
+    assert view.machines[0].state is MachineState.DRAINING
+    assert look(fleet, 120, "ab", report("a", preempted=True, started_at=105.0), report("b")).preempted == 0
+
+
 def test_the_boot_of_a_machine_that_is_known_by_its_reports_alone_is_not_measured() -> None:
     fleet = Fleet()
     look(fleet, 100, "")

@@ -4,6 +4,10 @@
 # machine's role and lie in memory (/run) for root alone.
 
 locals {
+  # A worker that ended in good order was told that its machine will be taken: nothing starts there any more, and the
+  # controller ends what does not go by itself.
+  restart = startswith(var.command, "worker") ? "on-failure" : "always"
+
   environment = merge(
     {
       LEANFLEET_CONFIG           = "/etc/leanfleet/leanfleet.toml"
@@ -15,6 +19,7 @@ locals {
 
   unit = templatefile("${path.module}/files/leanfleet.service", {
     command      = var.command
+    restart      = local.restart
     stop_seconds = var.stop_seconds
   })
 

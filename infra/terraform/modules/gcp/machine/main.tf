@@ -4,6 +4,10 @@
 # the machine's account and lie in memory (/run) for root alone.
 
 locals {
+  # A worker that ended in good order was told that its machine will be taken: nothing starts there any more, and the
+  # controller ends what does not go by itself.
+  restart = startswith(var.command, "worker") ? "on-failure" : "always"
+
   environment = merge(
     { LEANFLEET_CONFIG = "/etc/leanfleet/leanfleet.toml", LEANFLEET_MACHINE_PROVIDER = "gcp" },
     var.environment,
@@ -19,6 +23,7 @@ locals {
     ])
     "/etc/systemd/system/leanfleet.service" = templatefile("${path.module}/files/leanfleet.service", {
       command      = var.command
+      restart      = local.restart
       stop_seconds = var.stop_seconds
     })
     "/usr/local/lib/leanfleet/identify.py" = file("${path.module}/files/identify.py")

@@ -39,6 +39,10 @@ run "what_a_machine_is" {
     error_message = "the unit must delegate its control group, and wait for the worker's end."
   }
   assert {
+    condition     = strcontains(local.unit, "Restart=on-failure\n")
+    error_message = "a worker that ended in good order must stay so."
+  }
+  assert {
     condition     = strcontains(local.files[1].content, "LEANFLEET_WORKER_HEADER=\"open \\\"Nat\\\" \\\\ x\"\n")
     error_message = "variables must be quoted as systemd reads them."
   }
