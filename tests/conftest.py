@@ -1,33 +1,45 @@
 """Servers for the tests: real ones, started once a session and shared."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 
+from tasks.stack import ports
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
 from tests.needs import need
 from tests.rabbitmq import RabbitMQ, find_rabbitmq
 
-# How fast an example runs says nothing on a shared machine.
+# How fast an example runs says nothing on a shared machine. What CI says of a commit does not depend on chance: other
+# examples are drawn wherever else the tests run.
 hypothesis.settings.register_profile(
-    "leanfleet", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=200
+    "leanfleet",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    max_examples=200,
+    derandomize="CI" in os.environ,
 )
 hypothesis.settings.load_profile("leanfleet")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # A shell has its background jobs ignore Ctrl-C, and all that tests start, and interrupt, would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if ours := config.getoption("--ports"):
+        first, _, last = ours.partition("-")
+        ports._RANGE = range(int(first), int(last) + 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--repl-transcripts", metavar="DIR", help="recorded sessions of the community REPL to check against"
     )
+    # Two that look for a free port at the same moment may find the same one.
+    parser.addoption("--ports", metavar="FIRST-LAST", default="", help="for servers of tests that run beside others")
     parser.addoption("--lean-repl", metavar="COMMAND", default="", help="a community REPL with all of Lean")
     parser.addoption("--lean-project", metavar="DIR", default=".", help="where it is run")
 
