@@ -1,6 +1,7 @@
 """Best-first search for proofs, through the public client: many small trees at once, on whichever worker is free.
 
-    python examples/best_first_search.py            # starts two workers on this computer
+    python examples/best_first_search.py            # starts two workers on this computer; takes some minutes
+    python examples/best_first_search.py --limit 40
     LEANFLEET_BROKER_URL=… python examples/best_first_search.py --configured
 
 A node is a proof state, an edge a tactic. The state whose goals are shortest is tried first: each of a fixed list of
