@@ -4,6 +4,7 @@ Of an environment the community REPL unpickles constants, and the scopes that we
 pickle is an image of memory: what reads it is good for one verdict, and is fenced like the one that wrote it.
 """
 
+import asyncio
 import contextlib
 import os
 import tempfile
@@ -57,12 +58,12 @@ async def loaded(repl: WarmREPL, pickle: bytes, limits: Limits) -> int:
 
     Raises:
         UnusablePickleError: Lean's kernel does not accept its constants. The REPL may have ended.
-        ReplError: it broke a limit or ended.
+        ReplError: it broke a limit or ended, or could not be given the file.
     """
     async with _folder(repl) as folder:
         path = new_path(folder)
         try:
-            _write(path, pickle)
+            await asyncio.to_thread(_write, path, pickle)
             response = await repl.send(
                 UnpickleEnvironment(path=path),
                 timeout_seconds=limits.remaining_seconds(),
@@ -83,9 +84,12 @@ async def loaded(repl: WarmREPL, pickle: bytes, limits: Limits) -> int:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:  # x: never through a link that is there already
-        os.fchmod(file.fileno(), 0o644)  # the REPL may run as another user, and the folder is its own
-        file.write(data)
+    try:
+        with path.open("xb") as file:  # x: never through a link that is there already
+            os.fchmod(file.fileno(), 0o644)  # the REPL may run as another user, and the folder is its own
+            file.write(data)
+    except OSError as error:
+        raise ReplDiedError(f"an environment cannot be handed to a REPL: {error}") from error
 
 
 @asynccontextmanager
@@ -94,5 +98,6 @@ async def _folder(repl: WarmREPL) -> AsyncIterator[Path]:
     if repl.folder is not None:
         yield repl.folder
         return
-    with tempfile.TemporaryDirectory(prefix="leanfleet-verdict-") as folder:
+    # Whoever was to write there may still be at it.
+    with tempfile.TemporaryDirectory(prefix="leanfleet-verdict-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

@@ -14,6 +14,7 @@ from workers.isolation.opening import open_isolation
 from workers.pool import AsyncLeanREPLPool
 from workers.project import embedded_project
 from workers.settings import WorkerSettings
+from workers.testing.project import scripted_pantograph
 from workers.verification.verifier import Verifier
 
 Start = Callable[..., AbstractAsyncContextManager[Executor]]
@@ -21,7 +22,7 @@ Start = Callable[..., AbstractAsyncContextManager[Executor]]
 
 @asynccontextmanager
 async def started(*, adapter: str = "embedded", **settings: object) -> AsyncIterator[Executor]:
-    project = embedded_project()
+    project = scripted_pantograph() if adapter == "pantograph" else embedded_project()
     if adapter == "community":
         # Pickles bring back no more than the community REPL's do.
         command = (*project.command, "--unpickle", "constants")

@@ -103,6 +103,14 @@ async def test_what_is_too_large_to_be_carried_over_is_not_proved(start: Start) 
         assert (result.outcome, result.verdict) == (Outcome.INVALID_REQUEST, Verdict.ERROR)
 
 
+async def test_nothing_can_be_verified_where_no_environment_is_kept(start: Start) -> None:
+    async with start(adapter="pantograph") as executor:
+        for statement in ("", STATEMENT):
+            result = await verify(executor, PROOF, statement)
+            assert (result.outcome, result.verdict) == (Outcome.INVALID_REQUEST, Verdict.ERROR)
+            assert "keeps no environment" in result.reason
+
+
 async def test_the_strength_that_this_repl_lacks_is_refused(start: Start) -> None:
     async with start(adapter="community") as executor:
         result = await verify(executor, PROOF, STATEMENT, strength="kernel")
