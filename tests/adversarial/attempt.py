@@ -17,4 +17,4 @@ class Attempt:
     reason: str = ""
     theorem: str = ""
     needs: str = ""
-    timeout_seconds: float = 20.0
+    timeout_seconds: float = 120.0  # far more than any needs; one that is to take too long says so
