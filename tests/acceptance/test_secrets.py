@@ -175,7 +175,9 @@ async def test_workers_flower_and_metrics_show_no_secret(stage: Stage) -> None:
             assert not (await fleet.run_code("%exit 3")).ok
             hole = (await fleet.run_code("theorem t : True := sorry")).sorries[0].state
             assert hole is not None
-            assert "nothing was stored" in (await fleet.export_state(hole)).reason  # nobody is at the store
+            exported = await fleet.export_state(hole)
+            assert exported.state is not None
+            assert (exported.state.blob, "stor" in exported.reason) == (None, True)  # nobody is at the store
             assert shown(repr(fleet) + repr(fleet.settings)) == []
 
         def known() -> list[str]:
