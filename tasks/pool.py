@@ -95,7 +95,7 @@ class OperationPool(ThreadPool):
         if request.acknowledged and not request.sends_events:
             tell()
         else:
-            self.executor.submit(tell)
+            runtime.end_after(self.executor.submit(tell))
 
 
 def _is_watched() -> bool:

@@ -86,6 +86,7 @@ class Runtime:
         self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._idle = threading.Condition()
         self._waiting: set[Future[Any]] = set()
+        self._telling: set[Future[Any]] = set()
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="leanfleet-loop", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -277,10 +278,21 @@ class Runtime:
         if self._parts is not None:
             self._call_soon(functools.partial(self._parts.carrier.terminate, call_id))
 
+    def end_after(self, telling: Future[Any]) -> None:
+        """Have `wait_idle` wait for a thread, too, that lets go of a delivery and may need the loop for it."""
+        with self._idle:
+            self._telling.add(telling)
+        telling.add_done_callback(self._told)
+
+    def _told(self, telling: Future[Any]) -> None:
+        with self._idle:
+            self._telling.discard(telling)
+            self._idle.notify_all()
+
     def wait_idle(self) -> None:
         """Return when nobody waits for an operation any more, and who did has been told of its end."""
         with self._idle:
-            self._idle.wait_for(lambda: not self._waiting)
+            self._idle.wait_for(lambda: not self._waiting and not self._telling)
 
     def _call_soon(self, callback: Callable[[], object]) -> None:
         try:

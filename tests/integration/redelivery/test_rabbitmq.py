@@ -81,7 +81,7 @@ async def test_a_drain_gives_back_what_does_not_finish_and_counts_no_loss(
             machine.ask_to_end()
             await until(lambda machine=machine: not machine.running, "it ended")  # type: ignore[misc] # bound above
             assert machine.exit_code == 0
-            assert waiting() == 2
+            await until(lambda: waiting() == 2, "both are back")  # a moment after their connection's end
         start_machine(REDELIVERY_MAX_WORKER_LOSSES="1")
         results = await asyncio.gather(*calls)
     assert [result.messages[0].data for result in results] == ["done", "done"]

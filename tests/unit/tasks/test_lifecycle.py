@@ -1,6 +1,9 @@
 """The last moments of a worker, when Celery's threads may still begin something."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
@@ -31,3 +34,19 @@ def test_what_a_thread_begins_after_the_end_is_handed_back_and_not_failed(runtim
     assert found is not None, "a task would fail for want of a worker, and be acknowledged"
     with pytest.raises(ReleasedError):
         found.execute(RunCode(code="#eval 1"), Delivery(id="id", kind="run_code"))
+
+
+def test_a_worker_does_not_end_before_its_deliveries_were_let_go(runtime: Runtime) -> None:
+    """The loop counts for RabbitMQ what is handed back: one that has ended would have it pass for a loss."""
+    telling: Future[Any] = Future()
+    ended: Future[Any] = Future()
+    ended.add_done_callback(lambda _: runtime.end_after(telling))
+    runtime.submit(RunCode(code="#eval 1"), Delivery(id="id", kind="run_code"), ended)
+    assert ended.cancelled()
+    idle = threading.Thread(target=runtime.wait_idle, daemon=True)
+    idle.start()
+    idle.join(0.2)
+    assert idle.is_alive()
+    telling.set_result(None)
+    idle.join(60)
+    assert not idle.is_alive()
