@@ -35,6 +35,11 @@ SOME_NOT = 1
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
 
+STOPPED_PUBLISHING = (
+    "what is in the queue by now is run. `leanfleet batch list` names the batch, `leanfleet batch watch` goes on with "
+    "the rest of it, and `leanfleet batch cancel` ends it."
+)
+
 MAX_PROBLEMS_SHOWN = 100
 MAX_CHANGES_SHOWN = 200
 
@@ -52,8 +57,8 @@ PriorityOption = Annotated[
 ]
 
 
-def _run(work: Callable[[Batches], Awaitable[T]], settings: Settings | None = None) -> T:
-    """What a command does, with its own connections; Ctrl-C ends it without a traceback."""
+def _run(work: Callable[[Batches], Awaitable[T]], settings: Settings | None = None, *, interrupted: str = "") -> T:
+    """What a command does, with its own connections; Ctrl-C ends it without a traceback, and with these words."""
     set_up("leanfleet")
 
     async def run() -> T:
@@ -63,6 +68,8 @@ def _run(work: Callable[[Batches], Awaitable[T]], settings: Settings | None = No
     try:
         return asyncio.run(run())
     except KeyboardInterrupt:
+        if interrupted:
+            stderr_console().print(f"Interrupted: {interrupted}", markup=False)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -124,7 +131,7 @@ def submit(
         console.print(f"{words}: `leanfleet batch watch {submission.id}` shows how it goes.", markup=False)
         return submission.id
 
-    batch_id = _run(work, settings)
+    batch_id = _run(work, settings, interrupted=STOPPED_PUBLISHING)
     sys.stdout.write(batch_id + "\n")
     sys.stdout.flush()
     if watch_it:
@@ -175,7 +182,7 @@ def _watch(console: Console, batch_id: str, *, as_json: bool) -> None:
         results = await batches.results(batch_id)
         return last, len(results) == last.total and all(result.is_fine for result in results)
 
-    last, is_fine = _run(work)
+    last, is_fine = _run(work, interrupted=f"the batch goes on; `leanfleet batch watch {batch_id}` is there again.")
     _warn(console, last)
     if not as_json:
         sys.stdout.write(printable(describe(last)) + "\n")
@@ -249,7 +256,8 @@ def rerun(
             timeout_seconds=timeout,
             memory_bytes=memory,
             priority=priority,
-        )
+        ),
+        interrupted=STOPPED_PUBLISHING,
     )
     console.print(f"Enqueued again: {count:,} of the batch's proofs.", markup=False)
     if watch_it:
@@ -273,6 +281,7 @@ def cancel(batch_id: Id) -> None:
 @app.command("list")
 def list_batches(*, as_json: AsJson = False) -> None:
     """Show the batches in the store, the newest first."""
+    log_to(stderr_console())
     found = _run(lambda batches: batches.all())
     if as_json:
         for batch in found:
@@ -320,7 +329,8 @@ def rm(
         console.print(f"Batch {batch_id} is running, and stays.", markup=False)
     words = "would be deleted" if dry_run else "deleted"
     console.print(
-        f"{len(found.ids):,} batches {words}: {found.objects:,} objects, {found.size_bytes / 2**20:.1f} MiB.",
+        f"{len(found.ids):,} {'batch' if len(found.ids) == 1 else 'batches'} {words}: {found.objects:,} objects, "
+        f"{found.size_bytes / 2**20:.1f} MiB.",
         markup=False,
     )
 

@@ -192,7 +192,7 @@ def test_a_batch_is_deleted_when_it_is_old_enough(batch: Batch, tmp_path: Path) 
     batch("watch", batch_id, exit_code=1)
     assert batch("rm", "--older-than", "1d").stdout == ""
     told = batch("rm", batch_id, "--dry-run")
-    assert (told.stdout, "1 batches would be deleted" in told.stderr) == (f"{batch_id}\n", True)
+    assert (told.stdout, "1 batch would be deleted" in told.stderr) == (f"{batch_id}\n", True)
     assert batch_id in batch("list").stdout
     assert batch("rm", "--older-than", "0s").stdout == f"{batch_id}\n"
     assert batch_id not in batch("list").stdout
