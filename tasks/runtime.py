@@ -40,7 +40,8 @@ logger = logging.getLogger(__name__)
 # The loop only ever waits; a worker whose loop did not turn for so long will not finish anything.
 RESPONSIVE_SECONDS = 30.0
 _CLOSE_SECONDS = 15.0
-_RETURN_SECONDS = 1.0
+# What is not counted in time passes for a loss, and a busy machine takes its time.
+_RETURN_SECONDS = 5.0
 
 OpenEngine = Callable[[], AbstractAsyncContextManager[Engine]]
 
