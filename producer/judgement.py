@@ -18,9 +18,7 @@ class Strength(enum.StrEnum):
     """How a proof was checked; docs/verdicts.md says what each withstands."""
 
     KERNEL = "kernel"  # its constants were checked again by the kernel of a process that elaborates nothing
-    COMMAND = (
-        "command"  # Lean was asked about its constants in a process that saw no more of it; metaprograms forbidden
-    )
+    COMMAND = "command"  # Lean was asked about its constants, in a process that saw no more of it; no metaprograms
     EXTERNAL = "external"  # beside that, by the checker that the workers are configured with
 
 

@@ -19,6 +19,18 @@ async def stop(*tasks: asyncio.Task[Any]) -> None:
         _, waiting = await asyncio.wait(waiting, timeout=AGAIN_SECONDS)
 
 
+def end_if_cancelled() -> None:
+    """For loops over commands of redis-py. It sends under `asyncio.wait_for`, which up to Python 3.11 loses a
+    cancellation that comes as it returns: https://github.com/python/cpython/issues/86296.
+
+    Raises:
+        asyncio.CancelledError: the running task was cancelled, and went on.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def together(works: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T]:
     """What all of them give, in order; at most so many run at a time. The first error ends the others and is raised."""
     limit = asyncio.Semaphore(at_once)

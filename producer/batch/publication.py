@@ -16,6 +16,7 @@ from producer.envelope import BatchPlace, CallHeader, TaskMessage, origin, task_
 from producer.errors import BrokerUnavailableError
 from producer.lane import Lane
 from producer.operation import VerifyProof, first_line
+from producer.tasklets import end_if_cancelled
 from producer.tracing import publishing
 from producer.transport import Publisher
 
@@ -80,7 +81,7 @@ class Publication:
         """
         with publishing(self._manifest.id, self._attempt.number, self._attempt.queue) as trace:
             while await self._run(on_progress, trace):
-                pass
+                end_if_cancelled()
 
     async def _run(self, on_progress: OnProgress | None, trace: Mapping[str, str]) -> bool:
         """Publish while the lock is ours; says whether it was lost before the end, and is to be tried for again."""
@@ -106,6 +107,7 @@ class Publication:
                     on_progress(published, len(self._places))
                 if not await self._persistently(lock.renew):
                     return True  # the broker was away, or this process stood still, for longer than it lasts
+                end_if_cancelled()
         return False
 
     def _publish_all(self, messages: list[TaskMessage]) -> Callable[[], Awaitable[None]]:

@@ -16,7 +16,7 @@ from producer.batch.status import Status, summary
 from producer.batch.vigil import Vigil
 from producer.errors import BrokerUnavailableError, StoreUnavailableError
 from producer.logs import Scope, within
-from producer.tasklets import stop
+from producer.tasklets import end_if_cancelled, stop
 
 _logger = logging.getLogger("leanfleet.batch")
 
@@ -46,6 +46,7 @@ class Watch:
                     with within(Scope(batch_id=self._id)):
                         await self._outage.wait(error)
                     continue
+                end_if_cancelled()
                 if status is not None:
                     yield status
                     if not status.is_running:

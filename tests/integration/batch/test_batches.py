@@ -289,6 +289,24 @@ async def test_a_publisher_whose_lock_ended_meanwhile_goes_on_unless_another_one
     assert server.keys("leanfleet:batch:*:publisher") == []
 
 
+async def test_a_submission_that_is_cancelled_ends_there(
+    folder_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "CHUNK", 10)
+
+    def cancel(done: int, _: int) -> None:
+        if done == 20:
+            submitting.cancel()
+
+    async with Batches(folder_settings) as batches:
+        submitting = asyncio.create_task(batches.submit(texts(45), on_progress=cancel))
+        async with asyncio.timeout(30):
+            await asyncio.wait({submitting})
+        assert submitting.cancelled()
+        (listed,) = await batches.all()
+        assert (await batches.status(listed.id)).attempts[0].published == 20
+
+
 async def test_whoever_watches_hears_that_proofs_are_damaged(
     folder_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
