@@ -102,6 +102,10 @@ local taken, queue, tag = KEYS[1], KEYS[5], ARGV[1]
 redis.call('HLEN', KEYS[2])
 redis.call('ZCARD', KEYS[3])
 local losses = redis.call('HGET', KEYS[4], tag)
+if not losses then
+  redis.call('LLEN', KEYS[6])
+  redis.call('LLEN', KEYS[7])
+end
 local entry
 repeat
   entry = redis.call('RPOP', taken)
@@ -200,6 +204,7 @@ SWEEP = (
     _NOW
     + ALSO_WHEN_FULL.format(2)
     + """
+redis.call('LLEN', KEYS[5])
 local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, tag in ipairs(ended) do
   local message = redis.call('HGET', KEYS[1], tag)

@@ -194,15 +194,42 @@ def test_a_key_of_another_type_costs_no_message_that_goes_back(
     kept = broker.dump(key)
     broker.delete(key)
     broker.set(key, "nonsense")
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-        hand_back(broker, keys, losses=0) if step == "hand back" else sweep(broker, keys, lease_ms=-1)
+    for _ in range(2):
+        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+            hand_back(broker, keys, losses=0) if step == "hand back" else sweep(broker, keys, lease_ms=-1)
     assert places(broker, keys) == [MESSAGE]
     broker.delete(key)
     if kept is not None:
         broker.restore(key, 0, kept)
     sweep(broker, keys, lease_ms=-1)
     assert broker.lrange(keys.queue, 0, -1) == [MESSAGE]
+    assert broker.hget(keys.losses, TAG) == b"1", "what did not go back is no loss"
     assert not broker.exists(keys.leased, keys.leases)
+
+
+@pytest.mark.parametrize("spoilt", ["interactive", "bulk"])
+def test_a_ring_of_another_type_costs_no_message_its_turn(broker: redis.Redis, keys: QueueKeys, spoilt: str) -> None:
+    whole, by_ticket = keys.taken("whole"), keys.taken("by ticket")
+    lane = Lane(keys.queue, "bulk", "a")
+    broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, "a", b"ffffffffffffffff %s" % OTHER)
+    broker.lmove(keys.queue, by_ticket, "RIGHT", "LEFT")
+    broker.lpush(whole, MESSAGE)
+    key = getattr(keys, spoilt)
+    kept = broker.dump(key)
+    broker.delete(key)
+    broker.set(key, "nonsense")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        take(broker, keys, whole)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        take_ticket(broker, keys, by_ticket)
+    broker.delete(key)
+    if kept is not None:
+        broker.restore(key, 0, kept)
+    assert broker.lrange(whole, 0, -1) == [MESSAGE]
+    assert broker.lrange(by_ticket, 0, -1) == [b""]
+    assert take_ticket(broker, keys, by_ticket) == [0, b"ffffffffffffffff", OTHER, 0]
+    assert take(broker, keys, whole) == 0
+    assert not broker.exists(keys.queue, keys.interactive, keys.bulk)
 
 
 def test_where_the_lane_of_celerys_messages_is_none_they_are_leased_as_they_are(
