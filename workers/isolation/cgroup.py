@@ -6,8 +6,8 @@ each limit.
 """
 
 import contextlib
-import itertools
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,7 @@ _DELEGATED = ("user.delegate", "trusted.delegate")  # what systemd marks a group
 _EMPTY_SECONDS = 2.0
 # Where the worker's own processes go when the group that they were in is divided.
 _WORKER = "leanfleet-worker"
-_OURS = "leanfleet-repls-"  # then the worker's pid, and a number
-
-_numbers = itertools.count()
+_OURS = "leanfleet-repls-"  # then the worker's pid, and a random token
 
 # Enters the group before anything else runs. /bin/sh starts in half a millisecond.
 _ENTER = ("/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"')
@@ -69,8 +67,9 @@ class Cgroups:
         self._controllers = controllers
         top = Path(folder)
         _remove_abandoned(top)
-        # Of this object alone: a worker divides its group more than once, and `close` kills what is in there.
-        self._root = top / f"{_OURS}{os.getpid()}-{next(_numbers)}"
+        # Of this object alone: a worker divides its group more than once, and `close` kills what is in there. One that
+        # was killed may have had the same pid.
+        self._root = top / f"{_OURS}{os.getpid()}-{secrets.token_hex(4)}"
         self._root.mkdir()
         try:
             if controllers:

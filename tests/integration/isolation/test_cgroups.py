@@ -80,3 +80,15 @@ def test_groups_of_a_worker_that_was_killed_are_removed_by_the_next(top: str) ->
     (left / "one").mkdir(parents=True)
     Cgroups(top, Limits(), controllers=()).close()
     assert not left.exists()
+
+
+def test_a_worker_with_the_pid_of_one_that_was_killed_opens_all_the_same(top: str) -> None:
+    """In a container it may be 1 each time."""
+    left = [Path(top, f"leanfleet-repls-{os.getpid()}-{number}") for number in range(100)]
+    for each in left:
+        each.mkdir()
+    try:
+        Cgroups(top, Limits(), controllers=()).close()
+    finally:
+        for each in left:
+            each.rmdir()
