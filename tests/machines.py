@@ -42,9 +42,9 @@ def paused_repls(under: int | None) -> Iterator[None]:
     assert under is not None
     repls = scripted_repls(under)
     assert repls
-    for each in repls:
-        each.suspend()
     try:
+        for each in repls:
+            each.suspend()
         yield
     finally:
         for each in repls:
