@@ -37,11 +37,21 @@ def begins_with(proof: str, definitions: list[str]) -> bool:
         return True
     if lines[: len(definitions)] != definitions:
         return False
-    rest = "\n".join(lines[len(definitions) :])
+    rest = _behind_comments("\n".join(lines[len(definitions) :]))
     if rest.startswith("/--"):
         # It may document another constructor of the statement's last type.
         rest = rest[comment_end(rest, len("/--")) :].lstrip(_BLANK)
     return not rest or _COMMAND.match(rest) is not None
+
+
+def _behind_comments(code: str) -> str:
+    """What comes after comments on lines of their own: behind one in its line, a type's next field might come."""
+    while code.startswith(("--", "/-")) and not code.startswith(("/--", "/-!")):
+        end = comment_end(code, 2) if code.startswith("/-") else code.find("\n")
+        if end < 0 or not code.startswith("\n", end):
+            break
+        code = code[end + 1 :]
+    return code
 
 
 def _lines(text: str) -> list[str]:

@@ -17,13 +17,16 @@ _BEFORE, _AFTER = r"(?<![A-Za-z0-9_])(?<![^\s\d(\[{,.]\.)", r"(?![A-Za-z0-9_'])"
 _FORBIDDEN = re.compile(
     rf"{_BEFORE}(?:"
     r"macro(?:_rules)?|syntax|declare_syntax_cat|notation3?|infix[lr]?|prefix|postfix|elab(?:_rules)?|(?:builtin_)?"
-    r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|\w*simprocs?(?:_\w+)?|#eval!?|#html|unsafe|implemented_by|"
-    r"extern|export|csimp|native_decide|local\s+instance|attribute|debug\.\w+|import|#exit|"
-    r"(?:open|namespace)(?:\s+[\w.'(),→]+)*?\s+Lean|set_option\s+pp|unification_hint|unif_hint|"
+    r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|\w*simprocs?(?:_\w+)?|unsafe|implemented_by|"
+    r"extern|export|csimp|native_decide|\+native|native(?=\s*:=)|local\s+instance|attribute|debug\.\w+|import|"
+    r"(?:open|namespace)(?:\s+[\w.'(),→]+)*?\s+(?:_root_\.)?(?:Lean|IO|System)|set_option\s+pp|unification_hint|unif_hint|"
     r"(?:builtin_)?(?:command|term|tactic)_(?:elab|parser)|binder_predicate|register_\w+|\w*[dD]elab(?:orator)?|app_unexpander"
     rf"){_AFTER}"
     r"|@\[[^\]]*\b(?:init|tactic|norm_num|positivity)\b"
-    r"|(?<![A-Za-z0-9_])(?:Lean\.\w+|CommandElabM|MetaM|TacticM|CoreM)"
+    # Right behind a name, too: `x#eval 1` is two commands' words.
+    rf"|#(?:eval!?|html|exit|guard){_AFTER}"
+    # Tactics evaluate terms (their options, what is decided natively); with these a pure term may have effects.
+    r"|(?<![A-Za-z0-9_])(?:(?:Lean|IO|System)\.\w+|CommandElabM|MetaM|TacticM|CoreM)"
 )
 # Commands of which more than one word decides, as they begin; between their words may be comments.
 _BEGINS = re.compile(rf"{_BEFORE}(?:open|namespace|local|set_option){_AFTER}|@\[")
