@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 if TYPE_CHECKING:
     # What the stubs leave out.
     class ApplyResult:
+        f: Future[Any]
+
         def __init__(self, future: Future[Any]) -> None: ...
 
     class ThreadPool(thread.TaskPool):
@@ -67,7 +69,10 @@ class OperationPool(ThreadPool):
             else:
                 if call is not None:
                     return ApplyResult(self._hand_over(runtime, request, *call))
-        return super().on_apply(*args, **kwargs)
+        applied: ApplyResult = super().on_apply(*args, **kwargs)
+        if runtime is not None and isinstance(request, OperationRequest):
+            runtime.end_after(applied.f)
+        return applied
 
     def on_stop(self) -> None:
         # Not as Celery's, which would drop what waits for a thread: deliveries that are to be handed back.

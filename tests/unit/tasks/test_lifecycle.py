@@ -11,7 +11,9 @@ from producer.operation import RunCode
 from tasks.delivery import Delivery
 from tasks.errors import ReleasedError
 from tasks.lifecycle import Operations
+from tasks.pool import OperationPool
 from tasks.redelivery.settings import RedeliverySettings
+from tasks.request import OperationRequest
 from tasks.runtime import Runtime, current_runtime, set_current_runtime
 
 
@@ -50,3 +52,30 @@ def test_a_worker_does_not_end_before_its_deliveries_were_let_go(runtime: Runtim
     telling.set_result(None)
     idle.join(60)
     assert not idle.is_alive()
+
+
+def test_a_worker_does_not_end_before_celerys_threads_have_let_go_either(runtime: Runtime) -> None:
+    class Call(OperationRequest):
+        def __init__(self) -> None:
+            """Of Celery's own API, with nothing in it."""
+
+        def client_call(self) -> None:
+            return None
+
+        def on_success(self, *_: object, **__: object) -> None:
+            return None
+
+    handed_back = threading.Event()
+    pool = OperationPool(1)
+    try:
+        pool.on_apply(handed_back.wait, (), {}, callback=Call().on_success)
+        idle = threading.Thread(target=runtime.wait_idle, daemon=True)
+        idle.start()
+        idle.join(0.2)
+        assert idle.is_alive()
+        handed_back.set()
+        idle.join(60)
+        assert not idle.is_alive()
+    finally:
+        handed_back.set()
+        pool.on_stop()
