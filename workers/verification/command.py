@@ -17,7 +17,7 @@ from typing import NamedTuple
 from producer.judgement import Strength
 from producer.operation import DEFAULT_ALLOWED_AXIOMS, VerifyProof
 from producer.result import AuditedTheorem
-from producer.theorems import find_theorems
+from producer.theorems import read
 from producer.verdict import SORRY_AXIOM, Audit
 from workers.pool import WarmREPL
 from workers.protocol.responses import CommandResponse, ErrorResponse
@@ -65,7 +65,10 @@ class CommandExaminer:
         limits: Limits,
     ) -> _Case | Audit:
         """The environment behind the proof, from the REPL that has run its text. Raises ReplError."""
-        names = find_theorems(operation.proof) if goal is None else (goal.theorem,)
+        reading = read(operation.proof)
+        if goal is None and not reading.is_certain:
+            return Audit(rejected="its theorems' names cannot be told for a string or comment: give a statement")
+        names = reading.theorems if goal is None else (goal.theorem,)
         if not names:
             return Audit()
         if goal is not None and not begins_with(operation.proof, own_definitions(operation.statement)):

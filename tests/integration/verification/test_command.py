@@ -93,6 +93,15 @@ async def test_an_axiom_that_may_be_used_must_be_the_statements_or_the_headers(s
             assert result.reasons == ("forbidden_axiom: given",)
 
 
+async def test_without_a_statement_no_theorem_is_hidden_from_the_reader(start: Start) -> None:
+    two = "axiom z : 1 = 2\ntheorem B.a : 1 = 1 := rfl\n"
+    async with start(adapter="community") as executor:
+        result = await verify(executor, f'{two}/--/ " -/\ntheorem a : 1 = 2 := z\ndef d := "x"')
+        assert result.reasons == ("forbidden_axiom: z",)
+        result = await verify(executor, f'{two}#check "{{"\n-- namespace B\ntheorem a : 1 = 2 := z\n-- end B')
+        assert result.reasons[0].startswith("kernel_rejected: its theorems' names cannot be told")
+
+
 async def test_what_is_too_large_to_be_carried_over_is_not_proved(start: Start) -> None:
     async with start(adapter="community", max_pickle_bytes=100) as executor:
         result = await verify(executor, PROOF)

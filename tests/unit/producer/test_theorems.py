@@ -71,6 +71,11 @@ def test_no_text_confuses_the_search_so_much_that_it_fails(parts: list[str]) -> 
         'def s := s!"{ "/-" }"\ntheorem hidden : False := sorry\n-- -/',
         'def «"» := 1\ntheorem hidden : False := sorry\ndef «a"b» := 2',
         "def «/-» := 1\ntheorem hidden : False := sorry",
+        '/--/ " -/\ntheorem hidden : False := sorry\ndef d := "x"',
+        '#check_failure !\'"\'\ntheorem hidden : False := sorry\ndef d := "x"',
+        "#check_failure !'«'\ntheorem hidden : False := sorry\n-- »",
+        "def s := s!\"{1}\"\n#check '«'\ntheorem hidden : False := sorry\n-- »",
+        '#check_failure f ∘ₗr"\\"\ntheorem hidden : False := sorry\ndef d := "x"',
     ],
 )
 def test_a_theorem_is_found_behind_what_looks_like_a_string_or_comment(hiding: str) -> None:
@@ -91,3 +96,16 @@ def test_words_in_plain_strings_and_comments_are_no_theorems() -> None:
 )
 def test_scopes_that_are_left_open_are_known(code: str, left: tuple[str, ...]) -> None:
     assert read(code).open_scopes == left
+
+
+@pytest.mark.parametrize(
+    ("code", "is_certain"),
+    [
+        ('namespace A\ndef s := "namespace B" -- {\n/- end A -/\nend A', True),
+        ('namespace A\ndef s := s!"{1}"\ntheorem t : 1 = 1 := rfl', True),
+        ('def s := s!"{1}"\n-- namespace B\ntheorem t : 1 = 1 := rfl', False),
+        ('namespace A\ndef s := s!"{1}"\n-- end A\ntheorem t : 1 = 1 := rfl', False),
+    ],
+)
+def test_scopes_that_may_be_a_comments_are_told(code: str, is_certain: bool) -> None:
+    assert read(code).is_certain is is_certain
