@@ -26,14 +26,16 @@ from producer.requirements import Level
 from producer.settings import Settings
 from tasks.rabbitmq import check_rabbit
 from tasks.redelivery.dead import dead_key
+from tasks.stack.machine import Machine
 from tasks.stack.ports import HOST, free_port
 from tasks.stack.valkey import Valkey
 from tests.integration.redelivery.conftest import StartMachine
-from tests.machines import paused_repls, worker_environ
+from tests.machines import paused_repls, scripted_repls, worker_environ
 from tests.rabbitmq import RabbitMQ
 from tests.waiting import until, wait_until
 
 LANE = Lane("q", "bulk", "me")
+_BALLAST_BYTES = 50_000_000
 
 
 @pytest.fixture
@@ -56,6 +58,12 @@ async def _begun(calls: Sequence[Call[Any]], waiting: Callable[[], int]) -> None
     await until(lambda: all(call.tries for call in calls) and waiting() == 0, "all are published and taken")
 
 
+def _loaded(machine: Machine) -> int:
+    """How many of its REPLs hold what `%allocate` had them hold: they have begun."""
+    assert machine.pid is not None
+    return sum(repl.memory_info().rss > _BALLAST_BYTES for repl in scripted_repls(machine.pid))
+
+
 async def test_what_a_killed_worker_held_is_run_by_another(
     settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
 ) -> None:
@@ -74,10 +82,11 @@ async def test_a_drain_gives_back_what_does_not_finish_and_counts_no_loss(
     settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
 ) -> None:
     async with Client(settings) as fleet:
-        calls = [fleet.submit(RunCode(code="%sleep 8\n%say done")) for _ in range(2)]
+        calls = [fleet.submit(RunCode(code=f"%allocate {_BALLAST_BYTES}\n%sleep 8\n%say done")) for _ in range(2)]
         for _ in range(2):
             machine = start_machine(REDELIVERY_GRACE_SECONDS="0.5", REDELIVERY_MAX_WORKER_LOSSES="1")
-            await _begun(calls, waiting)
+            # What a worker was sent and has not read when it is told to end, RabbitMQ counts as it counts losses.
+            await until(lambda machine=machine: _loaded(machine) == 2, "both are at work")  # type: ignore[misc] # bound
             machine.ask_to_end()
             await until(lambda machine=machine: not machine.running, "it ended")  # type: ignore[misc] # bound above
             assert machine.exit_code == 0
