@@ -19,23 +19,25 @@ _FORBIDDEN = re.compile(
     r"macro(?:_rules)?|syntax|declare_syntax_cat|notation3?|infix[lr]?|prefix|postfix|elab(?:_rules)?|(?:builtin_)?"
     r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|\w*simprocs?(?:_\w+)?|unsafe|implemented_by|"
     r"extern|export|csimp|native_decide|\+native|native(?=\s*:=)|local\s+instance|attribute|debug\.\w+|import|"
-    r"(?:open|namespace)(?:\s+[\w.'(),→]+)*?\s+(?:_root_\.)?(?:Lean|IO|System)|set_option\s+pp|unification_hint|unif_hint|"
+    r"(?:open|namespace)(?:\s+(?!(?:open|namespace)\s)[\w.'(),→]+)*?\s+(?:_root_\.)?(?:Lean|IO|System)|"
+    r"set_option\s+pp|unification_hint|unif_hint|"
     r"(?:builtin_)?(?:command|term|tactic)_(?:elab|parser)|binder_predicate|register_\w+|\w*[dD]elab(?:orator)?|app_unexpander"
     rf"){_AFTER}"
-    r"|@\[[^\]]*\b(?:init|tactic|norm_num|positivity)\b"
+    r"|@\[[^\]@]*(?:@(?!\[)[^\]@]*)*\b(?:init|tactic|norm_num|positivity)\b"
     # Right behind a name, too: `x#eval 1` is two commands' words.
     rf"|#(?:eval!?|html|exit|guard){_AFTER}"
     # Tactics evaluate terms (their options, what is decided natively); with these a pure term may have effects.
     r"|(?<![A-Za-z0-9_])(?:(?:Lean|IO|System)\.\w+|CommandElabM|MetaM|TacticM|CoreM)"
 )
 # Commands of which more than one word decides, as they begin; between their words may be comments.
-_BEGINS = re.compile(rf"{_BEFORE}(?:open|namespace|local|set_option){_AFTER}|@\[")
+_FIRST_WORDS = ("open", "namespace", "local", "set_option")
+_BEGINS = re.compile(rf"{_BEFORE}(?:{'|'.join(_FIRST_WORDS)}){_AFTER}|@\[")
 _PART = re.compile(r"[\w.'!?]+|[(),→]")
 _ATTRIBUTE_PART = re.compile(r"[\w.'!?]+|[^\s\]]")
 _GAP = re.compile(r"\s+|--[^\n]*")
 # What ends without a blank: a word that follows at once is one of its own (`1macro`, `p.1macro`, `'a'macro`).
 _LITERAL = re.compile(
-    r"(?<![A-Za-z_'])(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?)(?=[A-Za-z#@])"
+    r"(?<![A-Za-z_'])(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*+(?:\.\d*+)?(?:[eE][+-]?\d++)?)(?=[A-Za-z#@])"
     r"|'(?:\\[^'\n]+|[^\\'\n])'(?=\w)"
 )
 
@@ -57,15 +59,21 @@ def forbidden_commands(text: str) -> Iterator[str]:
 
 
 def _without_comments(code: str, start: re.Match[str]) -> str:
-    """A command's first words, one blank between each: read from its beginning, where nothing else is open."""
+    """A command's first words, one blank between each: read from its beginning, where nothing else is open.
+
+    They end where the next one begins, which is read by itself: a text of nothing but beginnings must not take long.
+    """
     words, at = [start[0]], start.end()
-    part = _ATTRIBUTE_PART if start[0] == "@[" else _PART
+    is_attribute = start[0] == "@["
+    part = _ATTRIBUTE_PART if is_attribute else _PART
     while at < len(code):
         if code.startswith("/-", at):
             at = comment_end(code, at + 2)
         elif (gap := _GAP.match(code, at)) is not None:
             at = gap.end()
         elif (word := part.match(code, at)) is not None:
+            if code.startswith("@[", at) if is_attribute else word[0] in _FIRST_WORDS:
+                break
             words.append(word[0])
             at = word.end()
         else:
