@@ -37,7 +37,7 @@ _ATTRIBUTE_PART = re.compile(r"[\w.'!?]+|[^\s\]]")
 _GAP = re.compile(r"\s+|--[^\n]*")
 # What ends without a blank: a word that follows at once is one of its own (`1macro`, `p.1macro`, `'a'macro`).
 _LITERAL = re.compile(
-    r"(?<![A-Za-z_'])(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*+(?:\.\d*+)?(?:[eE][+-]?\d++)?)(?=[A-Za-z#@])"
+    r"(?<![0-9A-Za-z_'])(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*+(?:\.\d*+)?(?:[eE][+-]?\d++)?)(?=[A-Za-z#@])"
     r"|'(?:\\[^'\n]+|[^\\'\n])'(?=\w)"
 )
 
