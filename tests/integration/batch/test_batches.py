@@ -307,6 +307,26 @@ async def test_a_submission_that_is_cancelled_ends_there(
         assert (await batches.status(listed.id)).attempts[0].published == 20
 
 
+async def test_who_was_cancelled_may_submit_and_watch_while_tidying_up(folder_settings: Settings) -> None:
+    async def work() -> None:
+        async with Batches(folder_settings) as batches:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                batch_id = (await batches.submit(texts(2))).id
+                last.append(await finished(batches, batch_id))
+
+    last: list[Status] = []
+    with worker(folder_settings):
+        working = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        working.cancel()
+        async with asyncio.timeout(60):
+            await asyncio.wait({working})
+    assert working.cancelled()
+    assert [status.answered for status in last] == [2]
+
+
 async def test_whoever_watches_hears_that_proofs_are_damaged(
     folder_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
