@@ -17,11 +17,11 @@ _BEFORE, _AFTER = r"(?<![A-Za-z0-9_])(?<![^\s\d(\[{,.]\.)", r"(?![A-Za-z0-9_'])"
 _FORBIDDEN = re.compile(
     rf"{_BEFORE}(?:"
     r"macro(?:_rules)?|syntax|declare_syntax_cat|notation3?|infix[lr]?|prefix|postfix|elab(?:_rules)?|(?:builtin_)?"
-    r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|\w*simprocs?(?:_\w+)?|unsafe|implemented_by|"
+    r"initialize|run_cmd|run_elab|run_meta|run_tac|by_elab|\w{0,40}simprocs?(?:_\w+)?|unsafe|implemented_by|"
     r"extern|export|csimp|native_decide|\+native|native(?=\s*:=)|local\s+instance|attribute|debug\.\w+|import|"
     r"(?:open|namespace)(?:\s+(?!(?:open|namespace)\s)[\w.'(),→]+)*?\s+(?:_root_\.)?(?:Lean|IO|System)|"
     r"set_option\s+pp|unification_hint|unif_hint|"
-    r"(?:builtin_)?(?:command|term|tactic)_(?:elab|parser)|binder_predicate|register_\w+|\w*[dD]elab(?:orator)?|app_unexpander"
+    r"(?:builtin_)?(?:command|term|tactic)_(?:elab|parser)|binder_predicate|register_\w+|\w{0,40}[dD]elab(?:orator)?|app_unexpander"
     rf"){_AFTER}"
     r"|@\[[^\]@]*(?:@(?!\[)[^\]@]*)*\b(?:init|tactic|norm_num|positivity)\b"
     # Right behind a name, too: `x#eval 1` is two commands' words.

@@ -30,7 +30,7 @@ def test_what_is_none_is_not_found(text: str) -> None:
     assert list(forbidden_commands(text)) == []
 
 
-REPEATED = ["open ", "@[", "@[a ", "set_option ", "open a ", '\\"', "«", 'r#"', "-", "1" * 20]
+REPEATED = ["é", "open ", "@[", "@[a ", "set_option ", "open a ", '\\"', "«", 'r#"', "-", "1" * 20]
 
 
 @pytest.mark.parametrize("prefix", ["", '"', 'def s := s!"{1}"\n'])

@@ -112,8 +112,8 @@ variable "producers" {
   default     = ["producer"]
 
   validation {
-    condition     = alltrue([for name in var.producers : can(regex("^[a-z][a-z0-9-]{0,13}$", name))])
-    error_message = "producers must have names of up to 14 lower-case letters, digits and hyphens."
+    condition     = alltrue([for name in var.producers : can(regex("^[a-z](-?[a-z0-9])*$", name)) && length(name) <= 14])
+    error_message = "producers must have names of up to 14 lower-case letters, digits and single hyphens between them."
   }
   validation {
     condition     = length(setintersection(var.producers, ["worker", "operator", "default"])) == 0
