@@ -35,8 +35,8 @@ demo: $(VENV)/.local  ## start a fleet on this computer, check the example theor
 up: $(VENV)/.local  ## run the local fleet in the foreground until Ctrl-C
 	@$(BIN)/leanfleet up
 
-test: $(VENV)/.dev  ## all tests
-	@$(BIN)/pytest
+test: $(VENV)/.dev  ## all tests; for some: make test PYTEST_ARGS="tests/unit -x"
+	@$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

@@ -88,11 +88,6 @@ class Child:
         return self._exited.done()
 
     @property
-    def was_killed(self) -> bool:
-        """Whether `kill` was called before it ended."""
-        return self._killed
-
-    @property
     def pipes(self) -> tuple[str, str, str]:
         """What the kernel calls its three pipes in /proc; for a process that has not ended."""
         numbers = (os.fstat(pipe).st_ino for pipe in (self._stdin, self._stdout, self._errors))

@@ -95,7 +95,7 @@ class Keeper:
                 continue
             try:
                 if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + self._lease_seconds / 3
+                    renew_at = time.monotonic() + self._lease_seconds / 3  # so two may fail before a lease ends
                     self.renew(consumer, client)
                 self.sweep(consumer.keys, client)
                 consumer.pay()  # last: what the server refuses must not keep leases from being renewed

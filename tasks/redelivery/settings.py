@@ -27,8 +27,3 @@ class RedeliverySettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("grace_seconds cannot be negative")
         if self.max_repl_deaths < 1 or self.max_worker_losses < 1:
             raise SettingsError("max_repl_deaths and max_worker_losses must be at least 1")
-
-    @property
-    def renew_seconds(self) -> float:
-        """How often leases are renewed: two renewals may fail before a lease ends."""
-        return self.lease_seconds / 3
