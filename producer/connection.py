@@ -3,6 +3,7 @@
 Tries are repeated by our own loops and not by redis-py: they log, back off for longer, and never give up by themselves.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,7 +50,7 @@ def open_redis(url: str, *, name: str = "leanfleet-client") -> Redis:
     try:
         if urlsplit(url).scheme == "sentinel":
             return _open_sentinel(url, options)
-        return Redis.from_url(url, **options)
+        return _cancellable(Redis.from_url(url, **options))
     except ValueError as error:
         raise SettingsError(f"not a Redis or Valkey address: {without_password(url)} ({error})") from error
 
@@ -64,8 +65,39 @@ def _open_sentinel(url: str, options: dict[str, Any]) -> Redis:
     password = next((unquote(part.password) for part in parts if part.password), None)
     database = int(parts[-1].path.strip("/") or 0)
     sentinel = Sentinel(hosts, sentinel_kwargs=options, username=user, password=password, db=database, **options)  # type: ignore[no-untyped-call] # redis-py left it untyped
-    master: Redis = sentinel.master_for(names[0], redis_class=_GuardedRedis)
-    return master
+    for each in sentinel.sentinels:
+        _cancellable(each)
+    return _cancellable(sentinel.master_for(names[0], redis_class=_GuardedRedis))
+
+
+class _CancellableConnection:
+    """A connection of redis-py whose sending can be cancelled.
+
+    redis-py sends under `asyncio.wait_for`, which up to Python 3.11 ignores a cancellation that comes as the task is
+    about to go on: https://github.com/python/cpython/issues/86296. Whoever waits for its end would wait forever.
+    """
+
+    socket_timeout: float | None
+
+    async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
+        connection: Any = self
+        if not connection.is_connected:
+            await connection.connect()
+        seconds, self.socket_timeout = self.socket_timeout, None  # then redis-py sends without `wait_for`
+        try:
+            async with asyncio.timeout(seconds):
+                await super().send_packed_command(*args, **kwargs)  # type: ignore[misc] # of the class mixed in
+        except TimeoutError as error:
+            raise redis.exceptions.TimeoutError("Timeout writing to socket") from error
+        finally:
+            self.socket_timeout = seconds
+
+
+def _cancellable(client: Redis) -> Redis:
+    pool = client.connection_pool
+    kind = pool.connection_class
+    pool.connection_class = type(kind.__name__, (_CancellableConnection, kind), {})
+    return client
 
 
 class _GuardedRedis(Redis):

@@ -19,25 +19,6 @@ async def stop(*tasks: asyncio.Task[Any]) -> None:
         _, waiting = await asyncio.wait(waiting, timeout=AGAIN_SECONDS)
 
 
-def cancellations() -> int:
-    """How often the running task was cancelled so far, for `end_if_cancelled`."""
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
-
-
-def end_if_cancelled(before: int) -> None:
-    """For loops over commands of redis-py. It sends under `asyncio.wait_for`, which up to Python 3.11 loses a
-    cancellation that comes as it returns: https://github.com/python/cpython/issues/86296.
-
-    `before` is what `cancellations` said when the work began: who tidies up in a task that was cancelled goes on.
-
-    Raises:
-        asyncio.CancelledError: the running task was cancelled since, and went on.
-    """
-    if cancellations() > before:
-        raise asyncio.CancelledError
-
-
 async def together(works: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T]:
     """What all of them give, in order; at most so many run at a time. The first error ends the others and is raised."""
     limit = asyncio.Semaphore(at_once)

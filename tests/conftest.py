@@ -1,8 +1,11 @@
 """Servers for the tests: real ones, started once a session and shared."""
 
+import asyncio
+import gc
+import io
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
@@ -42,6 +45,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--ports", metavar="FIRST-LAST", default="", help="for servers of tests that run beside others")
     parser.addoption("--lean-repl", metavar="COMMAND", default="", help="a community REPL with all of Lean")
     parser.addoption("--lean-project", metavar="DIR", default=".", help="where it is run")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Say where coroutines wait when a test's time is up: the threads' stacks end in the event loop."""
+    try:
+        return (yield)
+    except pytest.fail.Exception as failure:
+        if str(failure).startswith("Timeout"):
+            item.add_report_section("call", "asyncio tasks", _waiting_tasks())
+        raise
+
+
+def _waiting_tasks() -> str:
+    text = io.StringIO()
+    for each in gc.get_objects():
+        if isinstance(each, asyncio.Task) and not each.done():
+            each.print_stack(file=text)
+    return text.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from producer.envelope import BatchPlace, CallHeader, TaskMessage, origin, task_
 from producer.errors import BrokerUnavailableError
 from producer.lane import Lane
 from producer.operation import VerifyProof, first_line
-from producer.tasklets import cancellations, end_if_cancelled
 from producer.tracing import publishing
 from producer.transport import Publisher
 
@@ -79,12 +78,11 @@ class Publication:
         Raises:
             BrokerUnavailableError: it was away for too long. Running again goes on from there.
         """
-        before = cancellations()
         with publishing(self._manifest.id, self._attempt.number, self._attempt.queue) as trace:
-            while await self._run(on_progress, trace, before):
-                end_if_cancelled(before)
+            while await self._run(on_progress, trace):
+                pass
 
-    async def _run(self, on_progress: OnProgress | None, trace: Mapping[str, str], before: int) -> bool:
+    async def _run(self, on_progress: OnProgress | None, trace: Mapping[str, str]) -> bool:
         """Publish while the lock is ours; says whether it was lost before the end, and is to be tried for again."""
         async with self._mailbox.publishing() as lock:
             if lock is None:
@@ -108,7 +106,6 @@ class Publication:
                     on_progress(published, len(self._places))
                 if not await self._persistently(lock.renew):
                     return True  # the broker was away, or this process stood still, for longer than it lasts
-                end_if_cancelled(before)
         return False
 
     def _publish_all(self, messages: list[TaskMessage]) -> Callable[[], Awaitable[None]]:

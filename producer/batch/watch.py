@@ -16,7 +16,7 @@ from producer.batch.status import Status, summary
 from producer.batch.vigil import Vigil
 from producer.errors import BrokerUnavailableError, StoreUnavailableError
 from producer.logs import Scope, within
-from producer.tasklets import cancellations, end_if_cancelled, stop
+from producer.tasklets import stop
 
 _logger = logging.getLogger("leanfleet.batch")
 
@@ -40,15 +40,12 @@ class Watch:
         """Until the batch runs no more; that one is the last."""
         try:
             while True:
-                before = cancellations()  # at each step: they may be taken by one task after the other
                 try:
                     status = await self._look()
                 except (BrokerUnavailableError, StoreUnavailableError) as error:
-                    end_if_cancelled(before)
                     with within(Scope(batch_id=self._id)):
                         await self._outage.wait(error)
                     continue
-                end_if_cancelled(before)
                 if status is not None:
                     yield status
                     if not status.is_running:
