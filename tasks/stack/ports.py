@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+from collections import deque
 
 from tasks.stack.errors import PortInUseError, StackError
 
@@ -14,18 +15,24 @@ _RANGE = range(20_000, 32_000)
 _TRIES = 200
 _LAST_PORT = 65_535
 
+# A server binds its port some time after it was told of it, and until then the port looks free to those who choose for
+# the next one. Fewer than are tried.
+_given: deque[int] = deque(maxlen=_TRIES // 2)
+_chance = random.SystemRandom()  # not that of a program which wants to repeat itself
+
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports on which nothing listens at the moment.
+    """`count` different ports on which nothing listens at the moment, and which this process was not given of late.
 
     Raises:
         StackError: hardly any port is free.
     """
     found: list[int] = []
-    for port in random.sample(_RANGE, _TRIES):
-        if is_free(port):
+    for port in _chance.sample(_RANGE, _TRIES):
+        if port not in _given and is_free(port):
             found.append(port)
             if len(found) == count:
+                _given.extend(found)
                 return found
     raise StackError(f"no {count} free ports between {_RANGE.start} and {_RANGE.stop} on {HOST}")
 

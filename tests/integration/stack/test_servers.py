@@ -14,10 +14,10 @@ import redis
 from botocore.exceptions import ClientError
 
 from producer.settings import Settings
-from tasks.stack import binaries
+from tasks.stack import binaries, ports
 from tasks.stack.errors import MissingServerError, PortInUseError, StackError
 from tasks.stack.fleet import Fleet, FleetOptions
-from tasks.stack.ports import HOST, free_ports
+from tasks.stack.ports import HOST, free_port, free_ports
 from tasks.stack.process import LocalProcess
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
@@ -63,6 +63,12 @@ def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) 
 
 def test_free_ports_differ() -> None:
     assert len(set(free_ports(50))) == 50
+
+
+def test_servers_that_are_started_together_choose_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them listens yet when the next one chooses."""
+    monkeypatch.setattr(ports, "_RANGE", range(20_000, 20_400))
+    assert len({free_port() for _ in range(60)}) == 60
 
 
 def test_a_server_that_ends_at_its_start_shows_its_log(tmp_path: Path) -> None:
