@@ -30,6 +30,8 @@ from producer.result import (
     VerifyProofResult,
 )
 from tasks.redelivery.connection import LeaseConnection
+from tasks.redelivery.keeper import Keeper
+from tasks.redelivery.keys import QueueKeys
 from tests.lanes import waiting
 
 
@@ -92,6 +94,8 @@ class Responder:
                 self._stop.wait(0.05)
 
     def _consume(self, connection: Any) -> None:
+        # A worker's keeper does it when the lease is over: what a connection that was cut had taken is lost else.
+        Keeper(lease_seconds=0.0, max_lease_seconds=0.0).sweep(QueueKeys.of(self.queue), self._redis)
         queue = kombu.Queue(self.queue, exchange=kombu.Exchange(""), routing_key=self.queue)
         with connection.Consumer(queue, callbacks=[self._received], accept=["json"]) as consumer:
             consumer.qos(prefetch_count=64)

@@ -18,6 +18,7 @@ from producer.outcome import Outcome
 from producer.reply import Reply, encode_reply
 from producer.result import AnyResult, RunCodeResult
 from producer.settings import Settings
+from tasks.redelivery.transport import LeaseChannel
 from tasks.stack.ports import claim
 from tasks.stack.valkey import Valkey
 from tests.integration.client.responder import Delivery, Responder, echo
@@ -94,6 +95,23 @@ async def test_a_broker_that_dies_and_returns_costs_no_result(broker: Valkey, ca
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert sum("reading replies failed" in message for message in told) == 1
     assert sum("reading replies works again" in message for message in told) == 1
+
+
+async def test_a_broker_that_dies_as_a_message_is_taken_costs_no_result(
+    broker: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = LeaseChannel._receive_message
+
+    def receive_late(channel: LeaseChannel, raw: bytes) -> bool:
+        monkeypatch.undo()
+        broker.kill()
+        broker.start()
+        return receive(channel, raw)
+
+    monkeypatch.setattr(LeaseChannel, "_receive_message", receive_late)
+    with Responder(url=broker.url):
+        async with Client(Settings(broker_url=broker.url)) as fleet:
+            assert (await fleet.run_code("x", deadline_seconds=60)).ok
 
 
 async def test_a_client_knows_whether_it_waits_for_its_broker(broker: Valkey) -> None:
