@@ -24,7 +24,7 @@ class LocalProcess:
     Its own session keeps a terminal's Ctrl-C away from it: who started it decides in which order things stop.
     """
 
-    ready_seconds = 30.0  # how long it may take until it does what it is for
+    ready_seconds = 60.0  # how long it may take until it does what it is for
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ import leanfleet
 from producer.settings import Settings
 from tasks.stack.fleet import Fleet, FleetOptions
 from tests.acceptance.test_check import ENVIRON, LEANFLEET, TEXTS, VERDICTS, write
+from tests.waiting import DEADLINE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ class Batch:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=DEADLINE_SECONDS,
         )
         assert done.returncode == exit_code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -211,7 +212,7 @@ def test_a_terminal_sees_a_bar(batch: Batch, tmp_path: Path) -> None:
     try:
         while chunk := _read(ours):
             shown += chunk
-        assert process.wait(30) == 1
+        assert process.wait(DEADLINE_SECONDS) == 1
     finally:
         process.kill()
         process.wait()

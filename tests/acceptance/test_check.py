@@ -17,7 +17,7 @@ from tasks.stack.fleet import local_fleet
 from tasks.stack.ports import claim
 from tasks.stack.valkey import Valkey
 from tests.integration.client.responder import Responder
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
 LEANFLEET = Path(sys.executable).parent / "leanfleet"
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
@@ -59,7 +59,7 @@ def check(*arguments: object, broker_url: str = "", **environ: str) -> subproces
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=DEADLINE_SECONDS,
     )
 
 
@@ -233,7 +233,7 @@ def test_ctrl_c_ends_it_and_withdraws_what_was_enqueued(valkey: Valkey, tmp_path
         try:
             wait_until(lambda: len(responder.deliveries) == 20, "all are enqueued")
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
+            output, errors = process.communicate(timeout=DEADLINE_SECONDS)
         finally:
             process.kill()
             process.wait()
@@ -249,7 +249,7 @@ def test_a_broker_that_dies_in_the_middle_costs_only_time(tmp_path: Path) -> Non
             broker.kill()
             broker.start()
             with Responder(url=broker.url):
-                output, errors = process.communicate(timeout=60)
+                output, errors = process.communicate(timeout=DEADLINE_SECONDS)
         finally:
             process.kill()
             process.wait()
@@ -275,7 +275,7 @@ def test_output_that_nobody_reads_any_more_ends_it_quietly(valkey: Valkey, tmp_p
         process.stdout.close()
         try:
             errors = process.stderr.read()
-            assert process.wait(30) != 0
+            assert process.wait(DEADLINE_SECONDS) != 0
         finally:
             process.kill()
             process.wait()
@@ -299,7 +299,7 @@ def test_a_terminal_sees_a_bar_and_no_control_characters_of_others(valkey: Valke
         try:
             while chunk := _read(ours):
                 shown += chunk
-            process.wait(30)
+            process.wait(DEADLINE_SECONDS)
         finally:
             process.kill()
             process.wait()
@@ -328,7 +328,7 @@ def test_output_that_has_no_room_is_said(arguments: tuple[str, ...], valkey: Val
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_SECONDS,
             check=False,
         )
     assert done.stderr.splitlines()[-1] == "error: the output cannot be written: No space left on device"

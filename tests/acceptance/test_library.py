@@ -8,7 +8,7 @@ import pytest
 
 import leanfleet
 from tasks.stack.fleet import local_fleet
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 SWAP = "theorem swap (p q : Prop) (h : p ∧ q) : q ∧ p := by sorry"
 
@@ -81,6 +81,6 @@ async def test_cancelled_calls_are_never_begun(settings: leanfleet.Settings) -> 
         await until(lambda: late[-1].sequence, "all are published")
         for call in late:
             call.cancel()
-        after = await fleet.run_code("theorem a : True := True.intro", deadline_seconds=60.0)
+        after = await fleet.run_code("theorem a : True := True.intro", deadline_seconds=DEADLINE_SECONDS)
         assert after.ok, after
         assert {(await call).outcome for call in ahead} == {leanfleet.Outcome.TIMEOUT}

@@ -24,7 +24,7 @@ from tasks.stack.process import LocalProcess
 from tests.integration.monitoring.conftest import StartMachine
 from tests.machines import worker_environ
 from tests.needs import need
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 CODE = "import Lean\nset_option maxHeartbeats 0\n\ntheorem named (n : Nat) : n = n := by\n" + "  skip\n" * 500 + "  rfl"
 
@@ -33,7 +33,7 @@ def fetch(url: str, credentials: str = "") -> bytes:
     request = urllib.request.Request(url)  # noqa: S310 - a loopback address
     if credentials:
         request.add_header("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
         body: bytes = response.read()
     return body
 
@@ -98,7 +98,7 @@ async def test_operations_are_shown_by_kind_briefly_and_failures_as_failures(
 def _by_celery(settings: Settings) -> None:
     """A task through Celery's own API, as some other program sends it."""
     subprocess.run(
-        [sys.executable, "-c", f"import tasks; tasks.run_code.delay({CODE!r}).get(timeout=60)"],
+        [sys.executable, "-c", f"import tasks; tasks.run_code.delay({CODE!r}).get(timeout=120)"],
         env=worker_environ(settings.broker_url, settings.queue),
         timeout=60,
         check=True,
@@ -114,7 +114,7 @@ async def test_beyond_this_computer_a_password_is_made_and_asked_for(settings: S
     url = f"http://127.0.0.1:{port}"
     try:
         flower.start()
-        flower.wait_until(lambda: "Visit me at" in flower.log(), timeout_seconds=30)
+        flower.wait_until(lambda: "Visit me at" in flower.log(), timeout_seconds=DEADLINE_SECONDS)
         said = re.search(r"beyond this computer: (\w+) / (\S+)", flower.log())
         assert said is not None
         with pytest.raises(urllib.error.HTTPError, match="401"):

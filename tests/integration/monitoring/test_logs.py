@@ -10,7 +10,7 @@ from producer.client import Client
 from producer.operation import RunCode
 from producer.settings import Settings
 from tests.integration.monitoring.conftest import StartMachine
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 HANG = RunCode(code="%hang", timeout_seconds=0.3)
 
@@ -48,7 +48,7 @@ async def test_a_batch_is_named_too_and_text_is_legible(
     )
     async with Batches(stored) as batches:
         batch = await batches.submit([{"id": "p", "code": "%hang", "timeout_seconds": 0.3}])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             async for _ in batches.watch(batch.id, every_seconds=0.05):
                 pass
     wanted = re.compile(rf"\[call {batch.id}\.1\.0\.[0-9a-f]{{16}} batch {batch.id}\]")

@@ -21,7 +21,7 @@ from producer.settings import Settings
 from producer.tracing import set_up, working
 from tests.integration.client.responder import Responder
 from tests.integration.monitoring.conftest import StartMachine
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -95,7 +95,7 @@ async def test_workers_go_on_with_the_trace_and_link_to_a_batch(
     stored = Settings(broker_url=settings.broker_url, queue=settings.queue, store_url=(tmp_path / "store").as_uri())
     async with Batches(stored) as batches:
         batch = await batches.submit([{"id": "p", "code": "%say proved"}])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             async for _ in batches.watch(batch.id, every_seconds=0.05):
                 pass
 

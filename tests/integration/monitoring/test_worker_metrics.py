@@ -17,7 +17,7 @@ from tasks.stack.valkey import Valkey
 from tests.integration.monitoring.conftest import StartMachine
 from tests.metadata import SPOT_ACTION, metadata_service
 from tests.metrics import Scrape, scrape
-from tests.waiting import until, wait_until
+from tests.waiting import DEADLINE_SECONDS, until, wait_until
 from workers.telemetry import read_reports, workers_key
 
 W = "leanfleet_worker_"
@@ -67,7 +67,7 @@ async def test_what_leaves_the_queue_unrun_is_counted(
     await until(lambda: all(call.sequence for call in calls), "all are in the queue")
     for call in calls[:-1]:
         call.cancel()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while await server.zscore(REVOKED, calls[-2].id) is None:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
     await asyncio.to_thread(start_machine)

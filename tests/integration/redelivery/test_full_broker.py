@@ -8,7 +8,7 @@ from producer.client import Client
 from producer.outcome import Outcome
 from producer.settings import Settings
 from tests.integration.redelivery.conftest import StartMachine
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 
 async def test_a_worker_that_starts_on_a_full_broker_empties_it(
@@ -20,7 +20,7 @@ async def test_a_worker_that_starts_on_a_full_broker_empties_it(
         broker.config_set("maxmemory", 1)
         try:
             start_machine(wait=False)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 results = await asyncio.gather(*calls)
         finally:
             broker.config_set("maxmemory", 0)

@@ -20,7 +20,7 @@ from tasks.redelivery.dead import MAX_RAW_BYTES, DeadLetter, dead_key
 from tasks.redelivery.keys import QueueKeys
 from tasks.redelivery.message import SIZE_FACTOR
 from tests.integration.redelivery.conftest import StartMachine
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 MEGABYTE = 1_000_000
 
@@ -64,7 +64,7 @@ async def test_pickles_and_yaml_are_refused_unread_and_the_worker_goes_on(
     broker.lpush(settings.queue, envelope(body, "application/json", "binary"))  # no JSON, whatever it says
     machine = start_machine()
     async with leanfleet.connect(settings=settings) as fleet:
-        assert (await fleet.run_code("%say hello", deadline_seconds=30)).ok
+        assert (await fleet.run_code("%say hello", deadline_seconds=DEADLINE_SECONDS)).ok
     await until(lambda: not broker.exists(keys.queue, keys.leased, keys.leases), "nothing is waiting or held")
     assert machine.running
     assert not any(path.exists() for path in intruded)
@@ -78,7 +78,7 @@ async def test_what_is_too_large_for_a_message_is_a_dead_letter_of_which_the_beg
     broker.lpush(settings.queue, envelope(arguments, "application/json", "utf-8"))
     start_machine()
     async with leanfleet.connect(settings=settings) as fleet:
-        assert (await fleet.run_code("%say hello", deadline_seconds=30)).ok
+        assert (await fleet.run_code("%say hello", deadline_seconds=DEADLINE_SECONDS)).ok
     await until(lambda: broker.llen(dead_key(settings.queue)) == 1, "it is a dead letter")
     raw = cast("bytes", broker.lindex(dead_key(settings.queue), 0))
     letter = msgspec.json.decode(raw, type=DeadLetter)
@@ -105,9 +105,9 @@ async def test_100_megabytes_from_lean_end_in_an_outcome_and_harm_no_other(
 ) -> None:
     machine = start_machine(WORKER_SIZE="1")
     async with leanfleet.connect(settings=settings) as fleet:
-        result = await fleet.run_code(order, deadline_seconds=60, timeout_seconds=10)
+        result = await fleet.run_code(order, deadline_seconds=DEADLINE_SECONDS, timeout_seconds=10)
         assert result.outcome in {Outcome.REPL_DIED, Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT, Outcome.OK}
         assert result.outcome is not Outcome.OK or order.startswith("%stderr")
         assert len(result.reason) < 10_000
-        assert (await fleet.run_code("%say hello", deadline_seconds=30)).ok
+        assert (await fleet.run_code("%say hello", deadline_seconds=DEADLINE_SECONDS)).ok
     assert machine.running

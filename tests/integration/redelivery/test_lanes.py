@@ -37,7 +37,7 @@ from tasks.redelivery.scripts import BULK_EVERY, DROPPED_AT_ONCE, TAKE
 from tests.integration.redelivery.conftest import StartMachine
 from tests.integration.redelivery.test_transport import Taker
 from tests.lanes import drained, lanes, waiting
-from tests.waiting import until, wait_until
+from tests.waiting import DEADLINE_SECONDS, until, wait_until
 
 Publish = Callable[[Priority, str, int], None]
 
@@ -484,8 +484,10 @@ async def test_workers_serve_a_small_stream_beside_a_large_one_and_calls_before_
         for name, calls in named.items():
             for call in calls:
                 call.add_done_callback(lambda _, name=name: done.append(name))  # type: ignore[misc] # bound here
-        start_machine(WORKER_SIZE="1")
-        results = await asyncio.wait_for(asyncio.gather(*itertools.chain.from_iterable(named.values())), 120)
+        start_machine(WORKER_SIZE="1", REDELIVERY_LEASE_SECONDS="60")  # lost by no stop of a busy machine
+        results = await asyncio.wait_for(
+            asyncio.gather(*itertools.chain.from_iterable(named.values())), DEADLINE_SECONDS
+        )
     assert all(result.ok and result.attempt == 1 for result in results)
     # Clients hear of it one after the other, and a worker takes some operations ahead: exact orders are shown above.
     last = {name: len(done) - 1 - done[::-1].index(name) for name in named}
@@ -506,7 +508,7 @@ async def test_what_waits_in_a_lane_can_be_withdrawn(
             call.cancel()
         await until(lambda: broker.zcard("leanfleet:revoked") >= 5, "the fleet is told")
         start_machine(WORKER_SIZE="1")
-        assert (await asyncio.wait_for(kept, 60)).ok
+        assert (await asyncio.wait_for(kept, DEADLINE_SECONDS)).ok
         await until(nothing_left, "nothing is left")
 
 

@@ -26,7 +26,7 @@ from tasks.redelivery.keys import QueueKeys
 from tests.chaos.clock import Clock
 from tests.integration.redelivery.conftest import StartMachine
 from tests.machines import is_gone, scripted_repls
-from tests.waiting import until, wait_until
+from tests.waiting import DEADLINE_SECONDS, until, wait_until
 from workers.testing import scripted
 
 
@@ -234,10 +234,10 @@ async def test_a_worker_whose_clock_is_wrong_ends_no_call_for_its_deadline(
     clock.set_wrong(12 * 3600.0)
     machine = start_machine(environ=clock.environ)
     async with Client(settings) as fleet:
-        result = await fleet.run_code("%sleep 0.5\n%say done", deadline_seconds=60)
+        result = await fleet.run_code("%sleep 0.5\n%say done", deadline_seconds=DEADLINE_SECONDS)
         assert result.outcome is Outcome.OK
         clock.set_wrong(24 * 3600.0)  # while it runs
-        assert (await fleet.run_code("%sleep 0.5\n%say more", deadline_seconds=60)).outcome is Outcome.OK
+        assert (await fleet.run_code("%sleep 0.5\n%say more", deadline_seconds=DEADLINE_SECONDS)).outcome is Outcome.OK
     assert "this machine's clock differs by 43200 s" in machine.log()
 
 

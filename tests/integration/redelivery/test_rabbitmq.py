@@ -32,7 +32,7 @@ from tasks.stack.valkey import Valkey
 from tests.integration.redelivery.conftest import StartMachine
 from tests.machines import paused_repls, scripted_repls, worker_environ
 from tests.rabbitmq import RabbitMQ
-from tests.waiting import until, wait_until
+from tests.waiting import DEADLINE_SECONDS, until, wait_until
 
 LANE = Lane("q", "bulk", "me")
 _BALLAST_BYTES = 50_000_000
@@ -230,14 +230,14 @@ async def test_a_broker_that_restarts_in_between_loses_nothing_that_was_confirme
             await asyncio.to_thread(server.stop, grace_seconds=30)
             server.start()
             await asyncio.to_thread(server.wait_ready)
-            await asyncio.wait_for(publish_as_a_client_does(), 30)
+            await asyncio.wait_for(publish_as_a_client_does(), DEADLINE_SECONDS)
             await publisher.publish(LANE, [message] * 99)
             server.kill()
             with pytest.raises(BrokerUnavailableError):
                 await publisher.publish(LANE, [message])
             server.start()
             await asyncio.to_thread(server.wait_ready)
-            await asyncio.wait_for(publish_as_a_client_does(), 30)
+            await asyncio.wait_for(publish_as_a_client_does(), DEADLINE_SECONDS)
             assert await publisher.backlog(LANE) >= 101
         finally:
             await publisher.close()

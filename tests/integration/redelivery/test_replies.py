@@ -15,7 +15,7 @@ from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tasks.redelivery.lease import Lease
 from tasks.replies import ReplySender
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_what_a_full_server_refuses_has_nothing_else_wait_or_stored_again(
     try:
         without = asyncio.create_task(sender.send(call(there), b"without"))
         with_lease = asyncio.create_task(sender.send(call(here), b"with", lease))
-        await asyncio.wait_for(with_lease, 60)
+        await asyncio.wait_for(with_lease, DEADLINE_SECONDS)
         await until(lambda: broker.info("errorstats")["errorstat_OOM"]["count"] >= 4, "it was tried again and again")
         assert broker.lrange(reply_key(here), 0, -1) == [b"with"]
     finally:

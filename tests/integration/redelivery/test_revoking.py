@@ -17,7 +17,7 @@ from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tests.integration.redelivery.conftest import StartMachine
 from tests.machines import worker_environ
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 _ENDLESS_SECONDS = 1000.0
 
@@ -57,7 +57,7 @@ async def test_calls_that_are_given_up_are_ended_where_they_wait_and_where_they_
         await until(lambda: broker.zcard(keys.leases) >= 1, "some are at work")
         for call in calls:
             call.cancel()
-        result = await asyncio.wait_for(fleet.run_code("%say next"), 60)
+        result = await asyncio.wait_for(fleet.run_code("%say next"), DEADLINE_SECONDS)
         assert [message.data for message in result.messages] == ["next"]
         await until(nothing_left, "all were acknowledged")
         assert broker.llen(f"leanfleet:reply:{fleet.id}") == 0
@@ -84,7 +84,7 @@ async def test_a_call_whose_deadline_passes_is_ended_where_it_runs(
     start_machine(WORKER_SIZE="1")
     async with Client(settings) as fleet:
         late = asyncio.ensure_future(fleet.run_code("%hang", deadline_seconds=2, timeout_seconds=_ENDLESS_SECONDS))
-        result = await asyncio.wait_for(fleet.run_code("%say next"), 60)
+        result = await asyncio.wait_for(fleet.run_code("%say next"), DEADLINE_SECONDS)
         assert [message.data for message in result.messages] == ["next"]
         assert (await late).outcome == "lost"
         await until(nothing_left, "it was acknowledged")
@@ -110,11 +110,11 @@ async def test_an_operator_ends_what_runs_and_what_waits_and_their_callers_are_t
         waiting = fleet.submit(RunCode(code="%hang", timeout_seconds=_ENDLESS_SECONDS))
         await asyncio.to_thread(order, "revoke", waiting.id)
         await asyncio.to_thread(order, "terminate", "SIGTERM", running.id)
-        ended = await asyncio.wait_for(asyncio.gather(running, waiting), 60)
+        ended = await asyncio.wait_for(asyncio.gather(running, waiting), DEADLINE_SECONDS)
         assert [(each.outcome, each.reason) for each in ended] == [
             (Outcome.LOST, "an operator ended it"),
             (Outcome.LOST, "an operator revoked it"),
         ]
-        assert (await asyncio.wait_for(fleet.run_code("%say next"), 60)).ok
+        assert (await asyncio.wait_for(fleet.run_code("%say next"), DEADLINE_SECONDS)).ok
     await until(nothing_left, "all were acknowledged")
     assert "NotImplementedError" not in machine.log()

@@ -12,7 +12,7 @@ from producer.settings import Settings
 from tasks.stack.machine import Machine
 from tests.machines import worker_environ
 from tests.sentinel import Guarded
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 
 async def test_producers_and_workers_go_over_to_the_replica(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ async def test_producers_and_workers_go_over_to_the_replica(tmp_path: Path) -> N
                 await until(lambda: sum(call.done() for call in calls) > 50, "the fleet works")
                 guarded.first.kill()
                 await until(lambda: guarded.primary_port() == guarded.second.port, "the replica is the primary")
-                results = await asyncio.wait_for(asyncio.gather(*calls), 100)
+                results = await asyncio.wait_for(asyncio.gather(*calls), DEADLINE_SECONDS)
                 assert machine.running
             assert [result.messages[0].data for result in results if result.ok] == [str(n) for n in range(600)]
             machine.ask_to_end()

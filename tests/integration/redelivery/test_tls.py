@@ -16,6 +16,7 @@ from tests.certificates import Certificates
 from tests.chaos.proxy import Proxy
 from tests.machines import worker_environ
 from tests.rabbitmq import RabbitMQ
+from tests.waiting import DEADLINE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ async def _answers(settings: Settings, folder: Path) -> list[str]:
         async with Client(settings) as fleet:
             calls = [asyncio.ensure_future(fleet.run_code(f"%say {number}")) for number in range(200)]
             # Threads acknowledge while the loop reads: both go through one encrypted connection.
-            results = await asyncio.wait_for(asyncio.gather(*calls), 60)
+            results = await asyncio.wait_for(asyncio.gather(*calls), DEADLINE_SECONDS)
         machine.ask_to_end()
         await asyncio.to_thread(machine.stop)
     finally:

@@ -10,9 +10,10 @@ from producer.client import Client
 from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tests.integration.redelivery.conftest import StartMachine
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 _ENDLESS_SECONDS = 1000.0
+_NO_LOSS = {"WORKER_SIZE": "1", "REDELIVERY_LEASE_SECONDS": "60"}  # nor where a busy machine stops a worker for seconds
 
 
 async def _warm_up(fleet: Client) -> None:
@@ -23,16 +24,18 @@ async def _warm_up(fleet: Client) -> None:
 async def test_what_was_taken_behind_a_long_operation_goes_to_a_machine_that_is_idle(
     settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine
 ) -> None:
-    start_machine(WORKER_SIZE="1")
+    start_machine(**_NO_LOSS)
     async with Client(settings) as fleet:
         await _warm_up(fleet)
         calls = [asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS)) for _ in range(2)]
         calls.append(asyncio.ensure_future(fleet.run_code("%say third")))
-        await until(lambda: broker.zcard(keys.leases) == 1, "it has one, and has handed back the next")
-        assert broker.llen(keys.queue) == 2
+        await until(
+            lambda: (broker.zcard(keys.leases), broker.llen(keys.queue)) == (1, 2),
+            "it has one, and has handed back the next",
+        )
         assert not any(int(count) for count in broker.hvals(keys.losses))
-        start_machine(WORKER_SIZE="2")
-        assert (await asyncio.wait_for(calls[2], 60)).attempt == 1
+        start_machine(**_NO_LOSS | {"WORKER_SIZE": "2"})
+        assert (await asyncio.wait_for(calls[2], DEADLINE_SECONDS)).attempt == 1
         for call in calls:
             call.cancel()
 
@@ -42,7 +45,7 @@ async def test_all_but_one_machine_go_on_while_one_is_held_up(
     settings: Settings, start_machine: StartMachine, machines: int
 ) -> None:
     for _ in range(machines):
-        start_machine(WORKER_SIZE="1")
+        start_machine(**_NO_LOSS)
     async with Client(settings) as fleet:
         for _ in range(3):
             await _warm_up(fleet)
@@ -51,7 +54,9 @@ async def test_all_but_one_machine_go_on_while_one_is_held_up(
                 for _ in range(machines - 1)
             ]
             short = [fleet.run_code(f"%say {number}") for number in range(20)]
-            assert all(result.attempt == 1 for result in await asyncio.wait_for(asyncio.gather(*short), 60))
+            assert all(
+                result.attempt == 1 for result in await asyncio.wait_for(asyncio.gather(*short), DEADLINE_SECONDS)
+            )
             for call in endless:
                 call.cancel()
 

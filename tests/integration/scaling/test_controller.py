@@ -15,7 +15,7 @@ from producer.errors import BrokerUnavailableError
 from producer.settings import Settings
 from tests.integration.scaling.cloud import Cloud, Workers
 from tests.integration.scaling.test_observer import CODE, enqueue
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 from workers.scaling.controller import Controller, memory_key
 from workers.scaling.fleet import LOST_SECONDS, NEVER_UP_SECONDS
 from workers.scaling.leadership import Leadership, lease_key
@@ -275,7 +275,7 @@ async def test_a_broker_that_lost_its_data_takes_none_of_the_leaders_knowledge_w
 
 async def until_free(redis: Redis, queue: str) -> None:
     """Until the lease has ended on the server."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while await redis.exists(lease_key(queue)):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
@@ -299,7 +299,7 @@ async def test_the_lease_ends_by_itself_on_the_server(redis: Redis, settings: Se
     short = Leadership(redis, queue=settings.queue, holder="dead", lease_seconds=0.05)
     other = Leadership(redis, queue=settings.queue, holder="me", lease_seconds=10)
     assert await short.hold()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not await other.hold():  # noqa: ASYNC110 - it ends on the server, which tells nobody
             await asyncio.sleep(0.01)
     await short.release()

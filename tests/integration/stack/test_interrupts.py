@@ -6,13 +6,15 @@ import sys
 
 import pytest
 
+from tests.waiting import DEADLINE_SECONDS
+
 PROGRAM = """
 import signal, time
 from tasks.stack.fleet import interruptible
 try:
     with interruptible():
         print("up", flush=True)
-        time.sleep(60)
+        time.sleep(600)
 except KeyboardInterrupt:
     print("stopped")
 """
@@ -27,6 +29,6 @@ def test_a_signal_ends_it_whether_or_not_ctrl_c_would(number: signal.Signals, be
             assert process.stdout is not None
             assert process.stdout.readline() == "up\n"
             process.send_signal(number)
-            assert process.communicate(timeout=20)[0] == "stopped\n"
+            assert process.communicate(timeout=DEADLINE_SECONDS)[0] == "stopped\n"
         finally:
             process.kill()

@@ -22,7 +22,7 @@ from tasks.stack.process import LocalProcess
 from tasks.stack.seaweed import Seaweed
 from tasks.stack.valkey import Valkey
 from tests.machines import ROOT, is_gone
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
 
 def test_valkey_is_fit_to_be_a_broker(valkey: Valkey) -> None:
@@ -95,7 +95,7 @@ def test_a_server_that_ignores_requests_to_end_is_killed(tmp_path: Path) -> None
     )
     process = LocalProcess(name="a server", command=[sys.executable, "-c", deaf], log_path=tmp_path / "log")
     process.start()
-    process.wait_until(lambda: "up" in process.log(), timeout_seconds=30)
+    process.wait_until(lambda: "up" in process.log(), timeout_seconds=DEADLINE_SECONDS)
     assert process.stop(grace_seconds=0.1) == -signal.SIGKILL
 
 

@@ -25,6 +25,7 @@ from producer.result import (
 from producer.state import CommandStep, SorryStep, StateRef
 from tasks.stack.ports import free_port
 from tasks.stack.valkey import Valkey
+from tests.waiting import DEADLINE_SECONDS
 from workers import answers as module
 from workers.answers import Answers
 
@@ -57,7 +58,7 @@ class Lean:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not condition():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.001)
 
@@ -186,7 +187,7 @@ async def test_a_mark_whose_renewal_swallows_its_cancellation_holds_no_answer_ba
         return True
 
     monkeypatch.setattr(redis, "pexpire", swallow)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         call = asyncio.create_task(answers(redis).get_or_do(CODE, lean))
         await renewing.wait()
         lean.may_end.set()

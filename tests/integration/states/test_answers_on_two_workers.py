@@ -16,7 +16,7 @@ from tasks.redelivery.keys import QueueKeys
 from tasks.stack.machine import Machine
 from tasks.stack.valkey import Valkey
 from tests.machines import worker_environ
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 CODE = "%sleep 2\n%say once"
 
@@ -50,7 +50,7 @@ def _workers(settings: Settings, tmp_path: Path) -> Iterator[None]:
 async def test_what_two_workers_are_asked_at_once_is_run_once(settings: Settings, broker: redis.Redis) -> None:
     held = QueueKeys.of(settings.queue).leases
     code = f"{CODE} {uuid.uuid4().hex}"
-    async with asyncio.timeout(60), Client(settings) as fleet:
+    async with asyncio.timeout(DEADLINE_SECONDS), Client(settings) as fleet:
         calls = [asyncio.ensure_future(fleet.run_code(code)) for _ in range(2)]
         await until(lambda: broker.zcard(held) == 2, "each worker has one of the two")
         results = await asyncio.gather(*calls)
@@ -64,7 +64,7 @@ async def test_what_two_workers_are_asked_at_once_is_run_once(settings: Settings
 async def test_a_call_that_opts_out_is_run_by_whoever_is_asked(settings: Settings, broker: redis.Redis) -> None:
     held = QueueKeys.of(settings.queue).leases
     code = f"{CODE} {uuid.uuid4().hex}"
-    async with asyncio.timeout(60), Client(settings) as fleet:
+    async with asyncio.timeout(DEADLINE_SECONDS), Client(settings) as fleet:
         assert not (await fleet.run_code(code)).cached
         calls = [asyncio.ensure_future(fleet.run_code(code, fresh=True)) for _ in range(2)]
         await until(lambda: broker.zcard(held) == 2, "each worker has one of the two")

@@ -23,6 +23,7 @@ from producer.state import BlobRef, CommandStep, SorryStep, StateRef, TacticStep
 from producer.store import AsyncStore
 from producer.store.store import BLOBS, RECIPES, blob_name
 from tests.integration.states.conftest import KEY, Start, Worker
+from tests.waiting import DEADLINE_SECONDS
 from workers.states import blobs as blobs_module
 from workers.states import restorer
 from workers.states.blobs import export_name
@@ -406,7 +407,7 @@ async def test_an_export_to_a_store_that_hangs_keeps_no_repl_and_is_answered_wit
         await asyncio.Event().wait()
         return ""
 
-    async with start(cut_recipe_bytes=200) as worker, asyncio.timeout(60):
+    async with start(cut_recipe_bytes=200) as worker, asyncio.timeout(DEADLINE_SECONDS):
         monkeypatch.setattr(worker.store, "put", hang)
         exporting = asyncio.create_task(worker.run(ExportState(state=StateRef(steps=STEPS), timeout_seconds=5.0)))
         await asked.wait()
@@ -530,7 +531,7 @@ async def test_a_recipe_in_the_store_is_checked_against_the_id(start: Start) -> 
 async def settled(worker: Worker) -> AsyncIterator[None]:
     """At the end, wait until nothing is exported any more."""
     yield
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while worker.executor._exporter.tasks:
             await asyncio.wait(worker.executor._exporter.tasks)
 
@@ -585,7 +586,7 @@ async def test_a_worker_that_stops_in_the_middle_of_exports_gives_its_repls_back
         assert worker.executor._exporter.tasks
         await worker.executor.aclose()
         assert not worker.executor._exporter.tasks
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             # The pool waits for the reply to a request that was cancelled.
             while worker.pool.snapshot().busy:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)

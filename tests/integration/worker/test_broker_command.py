@@ -12,6 +12,7 @@ from producer.connection import open_redis
 from tasks.stack.binaries import find_valkey
 from tasks.stack.ports import HOST, claim
 from tasks.stack.process import LocalProcess
+from tests.waiting import DEADLINE_SECONDS
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -35,7 +36,7 @@ async def test_the_printed_file_makes_a_server_that_knows_everyone_and_nobody_el
     )
     server.start()
     try:
-        server.wait_until(lambda: "Ready to accept connections" in server.log(), timeout_seconds=20)
+        server.wait_until(lambda: "Ready to accept connections" in server.log(), timeout_seconds=DEADLINE_SECONDS)
         for name, password in passwords.items():
             client = open_redis(f"redis://{name}:{password}@{HOST}:{port}/0")
             assert await client.ping()

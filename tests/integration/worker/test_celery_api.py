@@ -18,9 +18,9 @@ from producer.outcome import Outcome
 from producer.result import ImportStateResult, RunCodeResult, RunTacticsResult
 from tasks.redelivery.keys import QueueKeys
 from tests.machines import repl_groups, scripted_repls
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
-TIMEOUT = 30
+TIMEOUT = DEADLINE_SECONDS
 
 
 def run_code(code: str, **limits: float) -> RunCodeResult:

@@ -24,7 +24,7 @@ from tasks.stack.errors import StackError
 from tasks.stack.machine import Machine
 from tasks.stack.valkey import Valkey
 from tests.machines import ROOT
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 from workers.scaling.observer import Observer
 
 QUEUE = "proofs"
@@ -97,7 +97,7 @@ async def watched(fenced: Fenced) -> AsyncIterator[None]:
     """What is not answered in time was refused to somebody: say what."""
     fenced.admin.acl_log_reset()
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             yield
     finally:
         assert denied(fenced.admin) == []

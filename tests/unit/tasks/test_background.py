@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tasks.background import lasting
+from tests.waiting import DEADLINE_SECONDS
 
 
 async def test_what_fails_is_named_with_its_traceback_and_begun_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -20,7 +21,7 @@ async def test_what_fails_is_named_with_its_traceback_and_begun_again(caplog: py
         await asyncio.Event().wait()
 
     task = asyncio.create_task(lasting("looking around", work, again_seconds=0.0))
-    await asyncio.wait_for(works.wait(), 60)
+    await asyncio.wait_for(works.wait(), DEADLINE_SECONDS)
     assert caplog.text.count("looking around failed") == 2
     assert "ValueError: no such thing" in caplog.text
     task.cancel()
@@ -35,5 +36,5 @@ async def test_what_is_done_is_not_begun_again() -> None:
         nonlocal begun
         begun += 1
 
-    await asyncio.wait_for(lasting("this", work), 60)
+    await asyncio.wait_for(lasting("this", work), DEADLINE_SECONDS)
     assert begun == 1

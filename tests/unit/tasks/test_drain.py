@@ -1,7 +1,7 @@
 import threading
 
 from tasks.redelivery.drain import Drain
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
 
 class Watch:
@@ -23,7 +23,7 @@ def test_taking_stops_at_once_and_work_goes_back_when_the_grace_is_over() -> Non
     watch = Watch()
     watch.drain().begin("test", 0.05)
     assert watch.done == ["pause"]
-    assert watch.released.wait(10)
+    assert watch.released.wait(DEADLINE_SECONDS)
 
 
 def test_a_later_call_shortens_the_grace() -> None:
@@ -31,7 +31,7 @@ def test_a_later_call_shortens_the_grace() -> None:
     drain = watch.drain()
     drain.begin("first", 600)
     drain.begin("second", 0)
-    assert watch.released.wait(10)
+    assert watch.released.wait(DEADLINE_SECONDS)
     assert watch.done == ["pause", "release"]
 
 
@@ -40,7 +40,7 @@ def test_a_later_call_cannot_lengthen_it() -> None:
     drain = watch.drain()
     drain.begin("first", 0.05)
     drain.begin("second", 600)
-    assert watch.released.wait(10)
+    assert watch.released.wait(DEADLINE_SECONDS)
 
 
 def test_a_cancelled_drain_hands_nothing_back() -> None:
@@ -57,5 +57,5 @@ def test_it_says_what_it_is_doing() -> None:
     drain = watch.drain()
     assert repr(drain) == "<Drain not begun>"
     drain.begin("test", 0)
-    assert watch.released.wait(10)
+    assert watch.released.wait(DEADLINE_SECONDS)
     assert repr(drain) == "<Drain done>"
