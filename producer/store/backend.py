@@ -2,7 +2,7 @@
 
 import abc
 import datetime as dt
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
 
@@ -38,6 +38,10 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     async def delete(self, names: Iterable[str]) -> None:
         """Delete the objects; one that is not there is no error."""
+
+    async def sweep(self, *, older_than: dt.timedelta, dry_run: bool) -> Sequence[ObjectInfo]:  # noqa: ARG002 - see below
+        """Delete what writers that were killed left behind, and return it: nothing, where writing is one request."""
+        return ()
 
     async def aclose(self) -> None:  # noqa: B027 - most need nothing
         """Give back threads and connections."""

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import datetime as dt
 import errno
+import itertools
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +19,10 @@ T = TypeVar("T")
 
 _THREADS = 8
 # Hidden names are never objects: `AsyncStore` refuses them.
-_TEMPORARY = ".leanfleet-"
+_HIDDEN = "."
+_TEMPORARY = f"{_HIDDEN}leanfleet-"
+# Files that are looked at in one go: for each the time that the store is given runs anew, however many there are.
+_PAGE = 1000
 
 
 class FileBackend(Backend):
@@ -101,23 +105,51 @@ class FileBackend(Backend):
         )
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        for info in await self._run(lambda: list(self._walk(prefix))):
-            yield info
+        async for info in self._found(prefix):
+            if not info.name.rpartition("/")[2].startswith(_HIDDEN):
+                yield info
 
-    def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
+    async def _found(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """All files with names that begin like this, hidden ones among them."""
+        paths = self._walk(prefix)
+
+        def look() -> Iterable[ObjectInfo] | None:
+            page = [*itertools.islice(paths, _PAGE)]
+            return [*self._infos(page)] if page else None
+
+        while (infos := await self._run(look)) is not None:
+            for info in infos:
+                yield info
+
+    def _infos(self, paths: Iterable[Path]) -> Iterator[ObjectInfo]:
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                yield self._info(path)
+
+    def _walk(self, prefix: str) -> Iterator[Path]:
         # Only the folders that can hold names with this prefix are looked into.
-        for parent, folders, files in os.walk(self._folder / Path(prefix).parent if "/" in prefix else self._folder):
+        top = self._folder / Path(prefix).parent if "/" in prefix else self._folder
+        for parent, folders, files in os.walk(top, onerror=_raise_unless_absent):
             at = Path(parent)
             inside = "" if at == self._folder else at.relative_to(self._folder).as_posix() + "/"
             folders[:] = [
                 name
                 for name in folders
-                if f"{inside}{name}/".startswith(prefix) or prefix.startswith(f"{inside}{name}/")
+                if not name.startswith(_HIDDEN)
+                and (f"{inside}{name}/".startswith(prefix) or prefix.startswith(f"{inside}{name}/"))
             ]
-            for name in files:
-                if not name.startswith(".") and f"{inside}{name}".startswith(prefix):
-                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                        yield self._info(at / name)
+            yield from (at / name for name in files if f"{inside}{name}".startswith(prefix))
+
+    async def sweep(self, *, older_than: dt.timedelta, dry_run: bool) -> Sequence[ObjectInfo]:
+        limit = dt.datetime.now(dt.UTC) - older_than
+        abandoned = [
+            info
+            async for info in self._found("")
+            if info.name.rpartition("/")[2].startswith(_TEMPORARY) and info.modified_at < limit
+        ]
+        if abandoned and not dry_run:
+            await self.delete(info.name for info in abandoned)
+        return abandoned
 
     async def delete(self, names: Iterable[str]) -> None:
         def work() -> None:
@@ -128,3 +160,9 @@ class FileBackend(Backend):
 
     async def aclose(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    """A folder that cannot be read is not an empty one: what is in it may be all that another object is kept for."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error

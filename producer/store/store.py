@@ -5,9 +5,10 @@ every reader can tell whether it was damaged.
 """
 
 import asyncio
+import datetime as dt
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,8 @@ _MAX_NAME_LENGTH = 512
 # A conditional write that has not been answered by then may stand behind others of the same name: SeaweedFS lets all
 # but the first wait for some seconds, while it tells at once that the object is there.
 _LOOK_AFTER_SECONDS = 0.5
+# No write takes so long.
+_WRITING = dt.timedelta(hours=1)
 
 
 def blob_name(sha256: str, folder: str = BLOBS) -> str:
@@ -174,6 +177,13 @@ class AsyncStore:
     async def delete(self, names: Iterable[str]) -> None:
         """Delete objects by name; those that are not there are no error."""
         await self._backend.delete([_checked_name(name) for name in names])
+
+    async def sweep(self, *, older_than: dt.timedelta, dry_run: bool = False) -> Sequence[ObjectInfo]:
+        """Delete what writers that were killed left behind, and return it; with `dry_run`, what would be deleted.
+
+        Nothing of the last hour is touched, whatever the age: it may be being written.
+        """
+        return await self._backend.sweep(older_than=max(older_than, _WRITING), dry_run=dry_run)
 
     async def check(self) -> None:
         """Return when the store can be reached and listed: for `doctor` and for a worker's start.

@@ -205,7 +205,8 @@ def gc(
 ) -> None:
     """Delete pickled states that were written a while ago. They are made again from their recipes when they are needed.
 
-    A lifecycle rule of the bucket for the folders `blobs/` and `exports/` does the same by itself.
+    A lifecycle rule of the bucket for the folders `blobs/` and `exports/` does the same by itself. Where the store is a
+    folder, half-written files of that age go as well, as processes that were killed leave them.
     """
     try:
         asyncio.run(_gc(parse_age(older_than), dry_run=dry_run, recipes=recipes))
@@ -233,5 +234,8 @@ async def _gc(age: dt.timedelta, *, dry_run: bool, recipes: bool) -> None:
             if batch and not dry_run:
                 await store.delete(batch)
             batch.clear()
+        for info in await store.sweep(older_than=age, dry_run=dry_run):
+            count += 1
+            size += info.size_bytes
     action = "would be" if dry_run else "were"
     typer.echo(f"{count:,} objects, {size:,} bytes {action} deleted{_left_alone(strays)}")

@@ -179,6 +179,16 @@ async def test_old_blobs_go_and_recipes_stay(settings: Settings, store_folder: P
     assert "1 objects" in states(settings, "gc", "--older-than", "30d", "--recipes").stdout
 
 
+async def test_what_a_killed_writer_left_goes_by_age(settings: Settings, store_folder: Path) -> None:
+    await fill(settings)
+    left = store_folder / "recipes" / ".leanfleet-0123"
+    left.write_bytes(b"ha")
+    age(store_folder, days=40)
+    assert "3 objects" in states(settings, "gc", "--older-than", "30d", "--dry-run").stdout
+    assert "3 objects" in states(settings, "gc", "--older-than", "30d").stdout
+    assert not left.exists()
+
+
 async def test_a_bucket_is_counted_verified_and_emptied(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**s3.environ, "AWS_ENDPOINT_URL": s3.endpoint_url}.items():
         monkeypatch.setenv(name, value)

@@ -1,7 +1,9 @@
 """A store that is not there is said to be not there, in bounded time and in words."""
 
+import datetime as dt
 import os
 import socket
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,7 @@ import pytest
 
 from producer.errors import StoreUnavailableError
 from producer.settings import Settings
-from producer.store import open_store
+from producer.store import file, open_store
 from tasks.stack.ports import free_port
 
 
@@ -73,9 +75,37 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
             await store.put(b"data")
 
 
-async def test_a_half_written_file_is_never_an_object(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_read_is_unavailable_and_not_merely_empty(tmp_path: Path) -> None:
+    """Proofs that no batch names are deleted: what names them must never be overlooked."""
+    (tmp_path / "batches").symlink_to("batches")
+    async with open_store(Settings(store_url=tmp_path.as_uri())) as store:
+        with pytest.raises(StoreUnavailableError, match="batches"):
+            _ = [info async for info in store.list("batches/manifests/")]
+
+
+async def test_a_folder_of_any_size_is_listed_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "_PAGE", 2)
+    names = {f"blobs/{number}" for number in range(5)}
+    async with open_store(Settings(store_url=tmp_path.as_uri())) as store:
+        for name in names:
+            await store.put_named(name, b"")
+        assert {info.name async for info in store.list("blobs/")} == names
+
+
+async def test_a_half_written_file_is_never_an_object_and_goes_when_it_is_old(tmp_path: Path) -> None:
+    """A process that is killed while it writes leaves one."""
     folder = tmp_path / "blobs" / "00"
     folder.mkdir(parents=True)
-    (folder / ".leanfleet-0123").write_bytes(b"da")  # as a crash in the middle leaves it
+    old, new = folder / ".leanfleet-0123", folder / ".leanfleet-4567"
+    for path, age_seconds in ((old, 3700), (new, 3500)):
+        path.write_bytes(b"da")
+        past = time.time() - age_seconds
+        os.utime(path, (past, past))
     async with open_store(Settings(store_url=tmp_path.as_uri())) as store:
         assert [info async for info in store.list()] == []
+        for dry_run in (True, False):
+            assert old.exists()
+            swept = await store.sweep(older_than=dt.timedelta(0), dry_run=dry_run)
+            assert [info.name for info in swept] == ["blobs/00/.leanfleet-0123"]
+        assert not old.exists()
+        assert new.exists()
