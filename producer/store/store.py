@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from types import TracebackType
 from typing import Self
 
-from producer.errors import BlobCorruptError, InvalidInputError, StoreError
+from producer.errors import BlobCorruptError, BlobMissingError, InvalidInputError, StoreError
 from producer.store.backend import Backend, ObjectInfo
 from producer.tasklets import stop
 
@@ -84,10 +84,10 @@ class AsyncStore:
             await self._backend.aclose()
 
     async def put(self, data: bytes, *, folder: str = BLOBS, replace: bool = False) -> str:
-        """Store a blob and return its SHA-256 in hexadecimal digits.
+        """Store a blob and return its SHA-256 in hexadecimal digits; then it is there, and whole.
 
         A thousand concurrent puts of the same bytes are one object, and from one process one request. `replace` writes
-        over what is there: for a blob that was found damaged.
+        over what is there in any case, which makes it young.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         name = blob_name(sha256, folder)
@@ -105,7 +105,14 @@ class AsyncStore:
             info = await self._backend.info(name)
             return info is not None and info.size_bytes == len(data)
 
-        return await self._create(name, data, is_there)
+        if await self._create(name, data, is_there):
+            return True
+        try:
+            if await self._backend.read(name) == data:
+                return False
+        except BlobMissingError:  # deleted just now
+            pass
+        return await self._backend.write(name, data, only_new=False)
 
     async def _create_named(self, name: str, data: bytes) -> bool:
         async def is_anothers() -> bool:

@@ -140,7 +140,7 @@ class Restorer:
     async def _from_blob(
         self, repl: WarmREPL, recipe: Recipe, chosen: Plan, blob: BlobRef, limits: Limits
     ) -> Handle | None:
-        """Load the blob and run what comes after it. None when it is of no use; the process is as it was then."""
+        """Load the blob and run what comes after it. None when it is of no use, and nothing of it is in the process."""
         state_id = recipe.ids[blob.steps]
         try:
             path = await self._blobs.fetch(blob, state_id, timeout_seconds=_FETCH_SECONDS)
@@ -168,7 +168,15 @@ class Restorer:
             return None
         self._costs.add_load(time.monotonic() - started)
         handle = self.remember(repl, state_id, response, tells_goals=self._adapter.tells_loaded_goals)
-        return await self._run(repl, recipe, blob.steps, recipe.depth, limits, first=handle)
+        try:
+            return await self._run(repl, recipe, blob.steps, recipe.depth, limits, first=handle)
+        except RestoringError as error:
+            # The recipe knows whether it is the step or the blob; until then nothing that came of it is believed.
+            repl.states.clear()
+            for each in recipe.ids[blob.steps :]:
+                self._goals.pop(each, None)
+            self._fall_back(blob, state_id, "rejected", error.message)
+            return None
 
     def _fall_back(self, blob: BlobRef, state_id: str, reason: str, details: str) -> None:
         self._counts[f"fallback_{reason}"] += 1

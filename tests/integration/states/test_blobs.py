@@ -160,6 +160,21 @@ async def test_a_blob_is_loaded_onto_the_environment_it_was_made_in(start: Start
         assert any("n = 2" in line for line in after.tactics[1].goals[0].splitlines())
 
 
+async def test_a_blob_after_which_the_next_step_fails_is_not_believed(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start() as here, start(dear=True) as there:
+        state, other = await exported(here), await exported(here, STEPS[:3])
+        blob = msgspec.structs.replace(blob_of(other), steps=4)
+        blob = msgspec.structs.replace(blob, signature=Signer(KEY).sign(blob, state.id))
+        wrong = msgspec.structs.replace(state, blob=blob)
+        result = await imported(there, wrong.then(TacticStep("constructor"), TacticStep("exact hq")))
+        assert result.restored is Restored.REPLAY
+        assert result.goals[0].endswith("⊢ r")
+        assert_told(there, caplog, state, "rejected")
+        assert (await imported(there, state)).goals == GOALS
+
+
 async def test_what_is_cheap_to_run_again_is_not_fetched(start: Start) -> None:
     async with start() as here, start() as there:
         state = await exported(here)
@@ -486,6 +501,18 @@ async def test_a_long_chain_is_cut_by_exporting_and_is_the_same_state(start: Sta
         assert isinstance(again, ExportStateResult)
         assert again.state is not None
         assert again.state.id == whole.id
+
+
+async def test_a_damaged_recipe_is_mended_by_whoever_exports_the_state_again(start: Start) -> None:
+    async with start(cut_recipe_bytes=200) as here:
+        state = await exported(here)
+        assert state.prefix is not None
+        await here.store.put_named(blob_name(state.prefix.sha256, RECIPES), b"{")
+        async with start() as there:
+            lost = await there.run(ImportState(state=state))
+            assert lost.outcome is Outcome.STATE_UNAVAILABLE
+            assert await exported(here) == state
+            assert (await imported(there, state)).goals == GOALS
 
 
 async def test_a_short_time_limit_is_for_lean_and_not_for_the_store_that_has_the_recipe(
