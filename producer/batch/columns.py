@@ -10,11 +10,13 @@ from producer.errors import InvalidInputError
 from producer.files import Line
 from producer.theorems import find_theorems
 
+# None may take time that grows faster than the text: no repetitions side by side that take the same characters.
 _DECLARES = re.compile(
-    r"(?m)^\s*(?:@\[[^\]]*\]\s*)*(?:private\s+|protected\s+)*(?:theorem|lemma|example|def|instance)\b"
+    r"(?m)^[^\S\n]*(?:@\[[^\]]{0,1000}\]\s*)*(?:private\s+|protected\s+)*(?:theorem|lemma|example|def|instance)\b"
 )
-_OPEN_END = re.compile(r":=\s*(?:by)?\s*(?:sorry)?\s*\Z")
-_ENDS_IN_BY = re.compile(r":=\s*by\s*(?:sorry)?\s*\Z")
+_OPEN_END = re.compile(r":=\s*(?:by\s*)?(?:sorry\s*)?\Z")
+_ENDS_IN_BY = re.compile(r":=\s*by\s*(?:sorry\s*)?\Z")
+_BY = re.compile(r"by(?![\w'])")
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +98,7 @@ def joined(statement: str, proof: str) -> str:
     start = body.lstrip()
     if start.startswith(":="):
         return f"{head} {start}"
-    if start.startswith("by") and not start[2:3].isalnum():
+    if _BY.match(start):
         return f"{head} := {start}"
     if ends_in_by:
         return f"{head} := by\n{_indented(body)}"
@@ -105,7 +107,7 @@ def joined(statement: str, proof: str) -> str:
 
 def _indented(body: str) -> str:
     """Tactics keep their own shape; those at the margin are moved, for Lean ends a block there."""
-    lines = body.splitlines()
+    lines = body.split("\n")
     if lines[0][:1].isspace():
         return body
     # A first line at the margin with the others indented was cut out of a block: they stand where they stood.

@@ -22,6 +22,15 @@ def test_tactics_are_put_into_the_block_that_the_statement_opens(statement: str)
     assert joined(statement, "  have x := h\n  exact x") == f"{HEAD} := by\n  have x := h\n  exact x"
 
 
+@pytest.mark.parametrize("tactic", ["by_contra n", "by_cases c : p", "bycases"])
+def test_a_tactic_whose_name_begins_with_by_is_no_by(tactic: str) -> None:
+    assert joined(f"{HEAD} := by", f"{tactic}\nexact h") == f"{HEAD} := by\n  {tactic}\n  exact h"
+
+
+def test_only_line_feeds_end_a_line() -> None:
+    assert joined(f"{HEAD} := by", "-- a\u2028b\nexact h") == f"{HEAD} := by\n  -- a\u2028b\n  exact h"
+
+
 def test_a_first_tactic_that_was_cut_out_of_its_block_stands_where_it_stood() -> None:
     assert joined(f"{HEAD} := by", "have x := h\n  exact x") == f"{HEAD} := by\n  have x := h\n  exact x"
     block = "have x : p := by\n  exact h\nexact x"
@@ -38,6 +47,20 @@ def test_a_proof_that_declares_something_is_the_whole_text() -> None:
     assert joined(f"{HEAD} := by sorry", whole) == whole
     assert joined("", "#eval 1") == "#eval 1"
     assert joined(whole, "") == whole
+
+
+@pytest.mark.parametrize(
+    ("statement", "proof"),
+    [
+        ("theorem t : p :=" + " " * 100_000 + "x", "h"),
+        ("theorem t : p := by" + " " * 100_000 + "x", "h"),
+        (HEAD, "x" + "\n" * 500_000 + "x"),
+        (HEAD, "@[\n" * 20_000),
+    ],
+)
+def test_a_long_text_takes_no_time_that_grows_faster_than_it(statement: str, proof: str) -> None:
+    """Where that is not so, this does not end."""
+    assert joined(statement, proof).startswith("theorem t")
 
 
 def test_a_row_becomes_a_line() -> None:
