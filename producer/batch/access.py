@@ -103,8 +103,9 @@ class Access:
                     raise BatchError(f"{batch_id!r} may be any of the batches {', '.join(ids)}: give more of the id")
                 manifest = await archive.manifest(ids[0])
         if manifest is None:
+            which = "which are" if _ID.fullmatch(batch_id) else "ids, of which four or more letters will do"
             raise BatchError(
-                f"there is no batch {batch_id!r} in {self.parts.store.url}: `leanfleet batch list` shows which are"
+                f"there is no batch {batch_id!r} in {self.parts.store.url}: `leanfleet batch list` shows {which}"
             )
         return self.remember(manifest)
 

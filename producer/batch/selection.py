@@ -34,9 +34,9 @@ def choose(snapshot: Snapshot, *, only: Collection[str] = (), everything: bool =
         if (wanted is None or outcome in wanted) and (everything or record is None or not record.is_settled):
             places.append(place)
     if not places:
-        asked = f" with the outcome {', '.join(sorted(only))}" if only else ""
-        also = "" if everything else "; --all repeats settled ones as well"
-        raise BatchError(f"there is nothing to run again: no proof of batch {batch_id}{asked} is unsettled{also}")
+        missing = "is unsettled" if wanted is None else f"has the outcome {' or '.join(sorted(only))}"
+        also = "; --all repeats settled ones as well" if wanted is None and not everything else ""
+        raise BatchError(f"there is nothing to run again: no proof of batch {batch_id} {missing}{also}")
     return tuple(places)
 
 

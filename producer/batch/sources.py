@@ -10,7 +10,7 @@ import msgspec
 
 from producer.batch.columns import Columns, line_of
 from producer.batch.parquet import read_parquet
-from producer.errors import SettingsError
+from producer.errors import InvalidInputError, LeanFleetError
 from producer.files import Reading, Text, gathered, half_character, read_file, text_of
 from producer.settings import Settings
 from producer.unreadable import UNREADABLE
@@ -32,23 +32,17 @@ def read_proofs(paths: Sequence[Path], settings: Settings, columns: Columns | No
 
 def _read(path: Path, settings: Settings, columns: Columns | None) -> Iterator[Text | str]:
     try:
-        match path.suffix if path.is_file() else "":
-            case ".csv":
-                rows: Iterable[tuple[str, Any]] = _csv(path)
-            case ".parquet":
-                rows = ((f"{path}: row {number}", row) for number, row in enumerate(read_parquet(path), 1))
-            case ".jsonl" if columns is not None or _is_dataset(path):
-                rows = _jsonl(path, settings)
-            case _:
-                yield from read_file(path, settings)
-                return
+        rows = _rows(path, settings, columns)
+        if rows is None:
+            yield from read_file(path, settings)
+            return
         is_empty = True
         for where, row in rows:
             is_empty = False
             yield _text(row, where, columns or Columns(), settings)
         if is_empty:
             yield f"{path}: is empty"
-    except SettingsError as error:
+    except LeanFleetError as error:
         yield f"{path}: {error.message}"
     except UnicodeDecodeError as error:
         yield f"{path}: is not UTF-8: byte 0x{error.object[error.start]:02x}"
@@ -56,6 +50,21 @@ def _read(path: Path, settings: Settings, columns: Columns | None) -> Iterator[T
         yield f"{path}: is not CSV: {error}"
     except OSError as error:
         yield f"{path}: cannot be read: {error.strerror or error}"
+
+
+def _rows(path: Path, settings: Settings, columns: Columns | None) -> Iterable[tuple[str, Any]] | None:
+    """Rows of a dataset, each with where it is; None for what is none, or no file."""
+    match path.suffix if path.is_file() else "":
+        case ".csv":
+            return _csv(path)
+        case ".parquet":
+            return ((f"{path}: row {number}", row) for number, row in enumerate(read_parquet(path), 1))
+        case ".jsonl" if columns is not None or _is_dataset(path):
+            return _jsonl(path, settings)
+        case "" | ".jsonl" | ".lean":
+            return None
+        case _:
+            raise InvalidInputError("is neither a .jsonl, .lean, .csv nor .parquet file")
 
 
 def _text(row: Any, where: str, columns: Columns, settings: Settings) -> Text | str:
@@ -101,4 +110,14 @@ def _csv(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, strict=True)
         for row in reader:
-            yield f"{path}:{reader.line_num}", row
+            # A comma in a text without quotes would else cut a proof, and what is left of it might even be one.
+            surplus = len(row.get(None, ()))
+            lacking = sum(value is None for value in row.values())
+            if surplus or lacking:
+                columns = len(reader.fieldnames or ())
+                wrong = (
+                    f"has {columns + surplus - lacking} fields and the first line {columns}: quote texts with commas"
+                )
+                yield f"{path}:{reader.line_num}", wrong
+            else:
+                yield f"{path}:{reader.line_num}", row

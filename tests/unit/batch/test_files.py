@@ -106,8 +106,10 @@ def test_one_bad_line_in_ten_thousand_is_named_and_the_others_are_there(tmp_path
         ("a.csv", b"name,proof\na,\xff\n", "is not UTF-8"),
         ("a.csv", b"", "is empty"),
         ("a.csv", b'name,proof\na,"open\n', "is not CSV"),
+        ("a.csv", b"name,proof\na,theorem a : True := trivial,b\n", ":2: has 3 fields and the first line 2"),
+        ("a.csv", b"name,statement,proof\na,theorem a : True\n", ":2: has 2 fields and the first line 3"),
         ("a.parquet", b"PAR0", "is no Parquet file"),
-        ("a.txt", b"x", "is neither"),
+        ("a.txt", b"x", "is neither a .jsonl, .lean, .csv nor .parquet file"),
         ("missing.csv", None, "no such file"),
     ],
 )
