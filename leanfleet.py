@@ -8,9 +8,10 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from producer.api import *  # noqa: F403 - its `__all__` is the public API
@@ -27,16 +28,23 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Part(NamedTuple):
-    """A package whose commands are there when its dependencies are, and else tell how to get them."""
+    """A package whose commands are there when its dependencies are, and else tell how to get them.
+
+    Each command is a module of its name, with a function of its name, or with an `app` of several commands.
+    """
 
     package: str
     extra: str
+    needs: tuple[str, ...]  # without these nothing of it is of use, though a command may import them only when it runs
     commands: tuple[str, ...]
 
 
 _PARTS = (
-    _Part("tasks", "local", ("up", "worker", "doctor", "demo", "dead", "drain", "status", "flower", "broker")),
-    _Part("workers", "worker", ("autoscale", "simulate", "image", "states")),
+    _Part("producer", "", (), ("check", "batch")),
+    _Part(
+        "tasks", "local", ("celery",), ("up", "worker", "doctor", "demo", "dead", "drain", "status", "flower", "broker")
+    ),
+    _Part("workers", "worker", ("psutil",), ("autoscale", "simulate", "image", "states")),
 )
 
 
@@ -44,7 +52,7 @@ class _MissingPartError(LeanFleetError):
     """A command needs a package that is not installed."""
 
 
-def _load(part: _Part, module: str) -> object:
+def _load(part: _Part, module: str) -> ModuleType:
     """`module` of a part.
 
     Raises:
@@ -56,6 +64,9 @@ def _load(part: _Part, module: str) -> object:
     if spec is None or here not in (Path(place).resolve().parent for place in spec.submodule_search_locations or ()):
         found = "is not installed" if spec is None else f"is hidden by {spec.origin}"
         raise _MissingPartError(f"leanfleet's package {part.package!r} {found}")
+    for name in part.needs:
+        if importlib.util.find_spec(name) is None:
+            raise _not_installed(name, part.extra)
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -68,20 +79,35 @@ def _explained(error: ModuleNotFoundError, extra: str) -> Exception:
     """What to do about a module that is missing; one of our own is no matter of installing."""
     if error.name is None or error.name.partition(".")[0] in ("producer", "workers", "tasks"):
         return error
-    return _MissingPartError(f"this needs {error.name}, which is not installed: pip install 'leanfleet[{extra}]'")
+    return _not_installed(error.name, extra)
+
+
+def _not_installed(name: str, extra: str) -> _MissingPartError:
+    return _MissingPartError(f"this needs {name}, which is not installed: pip install 'leanfleet[{extra}]'")
+
+
+def _wanted(words: Sequence[str]) -> tuple[_Part, ...]:
+    """What a command line needs: the command that it begins with, or everything to show what there is.
+
+    Importing all of it takes as long again as most commands do.
+    """
+    for part in _PARTS:
+        if words and words[0] in part.commands:
+            return (part._replace(commands=(words[0],)),)
+    return _PARTS
 
 
 def _commands(part: _Part) -> "typer.Typer":
     import typer  # noqa: PLC0415 - for the command line alone
 
-    try:
-        app = getattr(_load(part, f"{part.package}.commands"), "app", None)
-    except _MissingPartError as error:
-        from producer.commands.doctor import doctor  # noqa: PLC0415 - rich and more, for the command line alone
-
-        app = typer.Typer()
-        for name in part.commands:
+    app = typer.Typer()
+    for name in part.commands:
+        try:
+            found = vars(_load(part, f"{part.package}.commands.{name}"))
+        except _MissingPartError as error:
             if name == "doctor":
+                from producer.commands.doctor import doctor  # noqa: PLC0415 - as above
+
                 app.command()(doctor)  # what there is can be looked at all the same
                 continue
             app.command(
@@ -90,7 +116,12 @@ def _commands(part: _Part) -> "typer.Typer":
                 context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
                 add_help_option=False,
             )(_refusal(name, error.message))
-    return app if isinstance(app, typer.Typer) else typer.Typer()
+            continue
+        if isinstance(group := found.get("app"), typer.Typer):
+            app.add_typer(group, name=name)
+        else:
+            app.command(name, context_settings=found.get("CONTEXT_SETTINGS"))(found[name])
+    return app
 
 
 def _refusal(name: str, message: str) -> Callable[[], None]:
@@ -101,7 +132,7 @@ def _refusal(name: str, message: str) -> Callable[[], None]:
 
 
 def _local_fleet(settings: Settings) -> AbstractContextManager[Settings]:
-    start: LocalFleet = _load(_PARTS[0], "tasks.stack.fleet").local_fleet  # type: ignore[attr-defined]
+    start: LocalFleet = _load(_PARTS[1], "tasks.stack.fleet").local_fleet
     return start(settings)
 
 
@@ -117,7 +148,6 @@ def main() -> None:
 def _main() -> None:
     import typer  # noqa: PLC0415 - for the command line alone
 
-    from producer.commands import app as producer_commands  # noqa: PLC0415
     from producer.commands.joined import Joined  # noqa: PLC0415
 
     app = typer.Typer(
@@ -145,8 +175,7 @@ def _main() -> None:
         """Nothing: the option does it all."""
 
     try:
-        app.add_typer(producer_commands)
-        for part in _PARTS:
+        for part in _wanted(sys.argv[1:]):
             app.add_typer(_commands(part))
         raise_interrupts()
         try:

@@ -13,6 +13,7 @@ import typer
 
 from tasks.stack.errors import MissingServerError, StackError
 
+CONTEXT_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}  # which are Flower's own
 _COLUMNS = "name,args,state,result,received,runtime,worker,uuid"
 _USER = "operator"
 # Either one has Flower ask who is there: a name and a password, or somebody else's login.

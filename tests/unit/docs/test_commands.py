@@ -9,7 +9,6 @@ import pytest
 import typer
 
 import leanfleet
-from producer.commands import app as producer_commands
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,7 +20,6 @@ CALL = re.compile(r"(?:^\s*|[;&|]\s*|\$ )(?:[A-Z_]+=\S+ +)*(?:\.venv/bin/)?leanf
 @pytest.fixture(scope="module")
 def commands() -> click.Group:
     app = typer.Typer()
-    app.add_typer(producer_commands)
     for part in leanfleet._PARTS:
         app.add_typer(leanfleet._commands(part))
     found = typer.main.get_command(app)
