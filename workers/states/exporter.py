@@ -123,6 +123,11 @@ class Exporter:
                     return blob
         return None
 
+    async def is_announced(self, state_id: str, depth: int) -> bool:
+        """Whether workers find a pickle of the state already: one that did not prove bad here."""
+        found = await self._blobs.find({depth: state_id}) if self._blobs.can_look else []
+        return any(not self._blobs.is_distrusted(blob, state_id) for blob in found)
+
     async def pickle(self, repl: WarmREPL, export: Export, limits: Limits) -> bytes:
         """Pickle a proof state that is in `repl`.
 
@@ -220,6 +225,9 @@ class Exporter:
             for export in exports:
                 if sum(len(pickle) for _, pickle in pickles) > self._settings.max_pickle_bytes:
                     self._counts["export_skipped"] += 1
+                    continue
+                if await self.is_announced(export.state_id, export.depth):
+                    self._keepsakes.forget(export.state_id)
                     continue
                 limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes)
                 try:

@@ -94,6 +94,8 @@ class Rescuer:
 
     async def _store_one(self, keepsake: Keepsake, deadline: float) -> bool:
         self._keepsakes.forget(keepsake.state_id)  # tried once
+        if await self._exporter.is_announced(keepsake.state_id, keepsake.depth):
+            return False
         try:
             async with self._pool.lease(keepsake.header, (keepsake.state_id,)) as repl:
                 if (handle := repl.states.get(keepsake.state_id)) is None:

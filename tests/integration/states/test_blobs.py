@@ -580,6 +580,18 @@ async def test_a_state_that_was_dear_to_reach_is_exported_unasked_and_found_by_o
 
 
 @pytest.mark.usefixtures("patient")
+async def test_a_state_that_another_worker_exported_is_not_pickled_unasked(start: Start) -> None:
+    operation = RunTactics(state=StateRef(steps=STEPS[:3]), tactics=("exact hp",))
+    async with start(export_after_seconds=0) as here, start(export_after_seconds=0) as there:
+        for worker in (here, there):
+            async with settled(worker):
+                assert (await worker.run(operation)).outcome is Outcome.OK
+        # The state that was asked about, and the one that the tactic led to.
+        assert (here.executor.counts["exported"], there.executor.counts["exported"]) == (2, 0)
+        assert await stored_blobs(here) == 2
+
+
+@pytest.mark.usefixtures("patient")
 async def test_what_a_process_was_to_export_dies_with_it_and_is_not_taken_from_the_next(start: Start) -> None:
     """The next process counts its proof states anew: the number of one is that of another state there."""
     before = StateRef(steps=STEPS[:3])

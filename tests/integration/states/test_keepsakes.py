@@ -33,6 +33,13 @@ async def test_what_was_dear_to_reach_is_stored_at_the_end_and_found_by_others(s
         assert (result.outcome, result.restored) == (Outcome.OK, Restored.BLOB)
 
 
+async def test_what_another_worker_has_stored_is_not_stored_again(start: Start) -> None:
+    async with start(export_after_seconds=0.01) as ending, start(export_after_seconds=0.01) as another:
+        for worker, stored in ((ending, 1), (another, 0)):
+            await hole(worker, DEAR)
+            assert await worker.executor.store_keepsakes(seconds=60) == stored
+
+
 async def test_nothing_is_stored_without_time_or_without_a_store(start: Start) -> None:
     async with start(export_after_seconds=0.01) as ending:
         await hole(ending, DEAR)
