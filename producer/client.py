@@ -242,8 +242,10 @@ class Client:
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     await self._revocations.drained()
         finally:
-            await stop(*self._tasks)
-            await self._disconnect()
+            try:
+                await stop(*self._tasks)
+            finally:
+                await self._disconnect()
 
     async def _disconnect(self) -> None:
         async with contextlib.AsyncExitStack() as parts:  # whatever becomes of one, the others are closed, too
