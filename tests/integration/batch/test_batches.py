@@ -31,7 +31,7 @@ from producer.result import AnyResult, VerifyProofResult
 from producer.settings import Settings
 from producer.store import AsyncStore
 from tests.integration.client.responder import Delivery, Responder
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -62,14 +62,14 @@ def worker(settings: Settings) -> Responder:
 
 
 async def finished(batches: Batches, batch_id: str) -> Status:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         statuses = [status async for status in batches.watch(batch_id, every_seconds=0.02)]
     return statuses[-1]
 
 
 async def answered(batches: Batches, batch_id: str, count: int) -> Status:
     """Wait until that many answers are there, without watching, which would save them."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while (status := await batches.status(batch_id)).answered < count:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
     return status
@@ -182,7 +182,7 @@ async def test_counts_are_exact_with_many_watchers_at_once(settings: Settings, m
         assert statuses[-1].verdicts == {"not_proved": 75, "proved": 75}
 
     with worker(settings):
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(watch())
     for counts in seen:
@@ -300,7 +300,7 @@ async def test_a_submission_that_is_cancelled_ends_there(
 
     async with Batches(folder_settings) as batches:
         submitting = asyncio.create_task(batches.submit(texts(45), on_progress=cancel))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await asyncio.wait({submitting})
         assert submitting.cancelled()
         (listed,) = await batches.all()
@@ -321,7 +321,7 @@ async def test_who_was_cancelled_may_submit_and_watch_while_tidying_up(folder_se
         working = asyncio.create_task(work())
         await asyncio.sleep(0)
         working.cancel()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await asyncio.wait({working})
     assert working.cancelled()
     assert [status.answered for status in last] == [2]

@@ -14,6 +14,7 @@ from producer.result import AnyResult
 from producer.settings import Settings
 from tests.integration.batch.test_batches import finished, lean, texts, worker
 from tests.integration.client.responder import Delivery, Responder
+from tests.waiting import DEADLINE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -32,7 +33,8 @@ async def test_a_broker_that_forgot_everything_is_told_again_by_whoever_watches(
 ) -> None:
     async with Batches(folder_settings) as batches:
         batch_id = (await batches.submit(texts(20))).id
-        async with asyncio.timeout(30), contextlib.aclosing(batches.watch(batch_id, every_seconds=0.02)) as statuses:
+        watching = contextlib.aclosing(batches.watch(batch_id, every_seconds=0.02))
+        async with asyncio.timeout(DEADLINE_SECONDS), watching as statuses:
             assert (await anext(statuses)).is_running
             server.flushall()
             with worker(folder_settings):

@@ -1,6 +1,5 @@
 """Deleting batches: they are gone, and nothing else is."""
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,6 +14,7 @@ from producer.errors import BatchError, InvalidInputError
 from producer.settings import Settings
 from producer.store import open_store
 from tests.integration.batch.test_batches import finished, texts, worker
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -99,8 +99,7 @@ async def test_a_batch_whose_last_answer_nobody_saw_is_not_taken_for_running(
 ) -> None:
     batch_id = (await batches.submit(texts(3))).id
     with worker(settings) as responder:
-        while len(responder.deliveries) < 3:  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(0.01)
+        await until(lambda: len(responder.deliveries) == 3, "all are answered")
     async with Batches(settings) as other:
         assert (await other.remove([batch_id])).ids == (batch_id,)
 

@@ -13,9 +13,10 @@ from producer.batch.batches import Batches
 from producer.batch.snapshot import State
 from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
+from tests.integration.batch.test_batches import answered
 from tests.integration.worker.containers import PlainWorker
 from tests.machines import ROOT, worker_environ
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -44,12 +45,11 @@ async def test_a_killed_worker_costs_a_batch_no_answer(folder_settings: Settings
     async with Batches(folder_settings) as batches:
         batch_id = (await batches.submit(texts)).id
         with worker(folder_settings, tmp_path, "first") as first:
-            while (await batches.status(batch_id)).answered < 5:  # noqa: ASYNC110 - no event tells of it
-                await asyncio.sleep(0.01)
+            await answered(batches, batch_id, 5)
             first.kill()
             assert (await batches.status(batch_id)).answered < 30
         with worker(folder_settings, tmp_path, "second"):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 statuses = [status async for status in batches.watch(batch_id, every_seconds=0.1)]
         assert (statuses[-1].answered, statuses[-1].outcomes) == (30, {"ok": 30})
         results = await batches.results(batch_id)
@@ -65,8 +65,7 @@ async def test_what_a_cancelled_batch_has_not_begun_is_not_begun(
     async with Batches(folder_settings) as batches:
         batch_id = (await batches.submit([*short, *endless])).id
         with worker(folder_settings, tmp_path, "only"):
-            while (await batches.status(batch_id)).answered < 2:  # noqa: ASYNC110 - no event tells of it
-                await asyncio.sleep(0.01)
+            await answered(batches, batch_id, 2)
             status = await batches.cancel(batch_id)
             assert status.state is State.CANCELLED
             await until(lambda: server.llen(folder_settings.queue) == 0, "the queue is empty")
