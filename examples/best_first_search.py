@@ -10,13 +10,12 @@ tactics, in one message. Every proof that is found is checked once more as a who
 
 import argparse
 import asyncio
-import contextlib
 import heapq
 import itertools
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,11 +105,15 @@ def split_statement(name: str, code: str) -> Statement | None:
     return None
 
 
-def read_statements(path: Path) -> list[Statement]:
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    provable = [row for row in rows if row.get("expect", {}).get("verdict") == "proved"]
-    found = (split_statement(row["id"], row.get("header", "") + row["code"]) for row in provable)
-    return [statement for statement in found if statement is not None]
+def read_statements(path: Path) -> Iterator[Statement]:
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            name, code, expected = row["id"], row.get("header", "") + row["code"], row.get("expect", {})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise leanfleet.InvalidInputError(f'{path}:{number}: is no object with "id" and "code"') from None
+        if expected.get("verdict") == "proved" and (statement := split_statement(name, code)):
+            yield statement
 
 
 async def search(fleet: leanfleet.Client, statement: Statement, tally: Tally) -> tuple[str, ...] | None:
@@ -156,7 +159,7 @@ async def prove(fleet: leanfleet.Client, statement: Statement, tally: Tally, slo
             tally.finished += 1
 
 
-async def run(fleet: leanfleet.Client, statements: list[Statement], console: Console) -> Tally:
+async def prove_all(fleet: leanfleet.Client, statements: list[Statement], console: Console) -> Tally:
     tally = Tally(total=len(statements))
     slots = asyncio.Semaphore(THEOREMS_AT_ONCE)
     with Live(console=console, get_renderable=lambda: str(tally), refresh_per_second=5, transient=True):
@@ -166,41 +169,59 @@ async def run(fleet: leanfleet.Client, statements: list[Statement], console: Con
     return tally
 
 
-@asynccontextmanager
-async def connected(*, configured: bool) -> AsyncIterator[leanfleet.Client]:
-    """A client of the configured fleet, or of one with two workers that is started here and stopped at the end."""
-    async with contextlib.AsyncExitStack() as stack:
-        settings = leanfleet.load_settings()
-        if not configured:
-            # A training loop has the client alone.
-            from tasks.stack.fleet import Fleet, FleetOptions, exported  # noqa: PLC0415
+@contextmanager
+def fleet_settings(*, configured: bool) -> Iterator[leanfleet.Settings]:
+    """Those of the configured fleet, or of one with two workers that is started here and stopped at the end."""
+    settings = leanfleet.load_settings()
+    if configured:
+        yield settings
+        return
+    # A training loop has the client alone.
+    from tasks.stack.fleet import Fleet, FleetOptions, exported, interruptible, tended  # noqa: PLC0415
 
-            fleet = stack.enter_context(Fleet(settings, FleetOptions(machines=2, repls=1, s3=False, flower=False)))
-            stack.enter_context(exported(fleet))
-            settings = fleet.settings
-        yield await stack.enter_async_context(leanfleet.connect(settings=settings))
+    options = FleetOptions(machines=2, repls=1, s3=False, flower=False)
+    with interruptible(), Fleet(settings, options) as fleet, exported(fleet), tended(fleet):
+        yield fleet.settings
 
 
-async def main(arguments: argparse.Namespace) -> int:
+async def run(settings: leanfleet.Settings, statements: list[Statement]) -> Tally:
     console = Console(highlight=False, soft_wrap=True)
-    statements = read_statements(arguments.theorems)[: arguments.limit]
     console.print(f"{len(statements)} theorems, {len(TACTICS)} tactics")
-    async with connected(configured=arguments.configured) as fleet:
-        tally = await run(fleet, statements, console)
+    async with leanfleet.connect(settings=settings) as fleet:
+        tally = await prove_all(fleet, statements, console)
     for name, proof in sorted(tally.proofs.items()):
         console.print(f"{name}: {'; '.join(proof)}", markup=False)
     console.print(f"{tally}; {len(tally.proofs)} proofs checked again in command mode", markup=False)
-    return 0 if len(tally.proofs) >= arguments.at_least else 1
+    return tally
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def main() -> int | str:
+    parser = argparse.ArgumentParser(description="Search for proofs of the example theorems.")
+    parser.add_argument("--theorems", type=Path, default=Path(__file__).with_name("theorems.jsonl"))
+    parser.add_argument("--limit", type=positive, help="only the first so many")
+    parser.add_argument("--at-least", type=int, default=1, help="fewer proofs than that are a failure (exit code 1)")
+    parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
+    arguments = parser.parse_args()
+    try:
+        statements = list(itertools.islice(read_statements(arguments.theorems), arguments.limit))
+        with fleet_settings(configured=arguments.configured) as settings:
+            found = len(asyncio.run(run(settings, statements)).proofs)
+    except* KeyboardInterrupt:
+        status: int | str = 130
+    except* (leanfleet.LeanFleetError, OSError, UnicodeDecodeError) as failed:  # a group, where it ended the searches
+        status = f"error: {failed.exceptions[0]}"
+    else:
+        few = f"error: {found} proofs were found, and --at-least {arguments.at_least} expected"
+        status = 0 if found >= arguments.at_least else few
+    return status
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Search for proofs of the example theorems.")
-    parser.add_argument("--theorems", type=Path, default=Path(__file__).with_name("theorems.jsonl"))
-    parser.add_argument("--limit", type=int, default=None, help="only the first so many")
-    parser.add_argument("--at-least", type=int, default=30, help="fewer proofs than that are a failure (exit code 1)")
-    parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
-    try:
-        status: int | str = asyncio.run(main(parser.parse_args()))
-    except* (leanfleet.LeanFleetError, OSError) as failed:  # a group, where it ended the searches
-        status = f"error: {failed.exceptions[0]}"
-    sys.exit(status)
+    sys.exit(main())

@@ -9,13 +9,12 @@ one `run_code` to get the first state, one `run_tactics` a step. Everything else
 
 import argparse
 import asyncio
-import contextlib
 import json
 import random
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -80,6 +79,7 @@ class Tally:
     tactics: int = 0
     busy_seconds: float = 0.0
     repls: int = 0
+    left_out: int = 0
 
     def add(self, result: leanfleet.AnyResult) -> None:
         self.operations += 1
@@ -90,9 +90,10 @@ class Tally:
         at_once = self.busy_seconds / seconds
         busy = f"{at_once / self.repls:.0%}" if self.repls else f"{at_once:.1f} at a time"
         solved = sum(episode.reward for episode in self.episodes)
+        left_out = f"{self.left_out} left out, " if self.left_out else ""
         return (
-            f"{len(self.episodes)} episodes, {solved:.0f} solved, {self.operations / seconds:.0f} operations/s, "
-            f"{self.tactics / seconds:.0f} tactics/s, REPLs busy {busy}"
+            f"{len(self.episodes)} episodes, {solved:.0f} solved, {left_out}"
+            f"{self.operations / seconds:.0f} operations/s, {self.tactics / seconds:.0f} tactics/s, REPLs busy {busy}"
         )
 
 
@@ -112,17 +113,22 @@ class Policy:
 
 async def episode(
     fleet: leanfleet.Client, policy: Policy, theorem: str, *, k: int, depth: int, tally: Tally
-) -> Episode:
-    """Sample a proof, a step at a time."""
+) -> Episode | None:
+    """Sample a proof, a step at a time; None where an operation ended in a way that is not the policy's doing."""
     begun = await fleet.run_code(f"theorem rollout {theorem} := by sorry")
     tally.add(begun)
+    if not begun.sorries:  # its REPL died, or it took too long: no state to begin with
+        return None
     steps: list[Step] = []
-    state, goals = begun.sorries[0].state, (begun.sorries[0].goal,)
+    state = begun.sorries[0].state
+    goals: tuple[str, ...] = (begun.sorries[0].goal,)
     while state is not None and len(steps) < depth:
         tactics = policy.sample(goals, k)
         result = await fleet.run_tactics(state, tactics, timeout_seconds=5)
         tally.add(result)
         tally.tactics += len(tactics)
+        if result.outcome.retry_can_help or result.outcome.larger_limits_can_help:
+            return None
         good = [(tactic, tried) for tactic, tried in zip(tactics, result.tactics, strict=False) if tried.ok]
         if not good:
             break
@@ -142,9 +148,11 @@ async def rollouts(fleet: leanfleet.Client, tally: Tally, arguments: argparse.Na
     async def one(number: int) -> None:
         async with slots:
             theorem = THEOREMS[number % len(THEOREMS)]
-            tally.episodes.append(
-                await episode(fleet, policy, theorem, k=arguments.k, depth=arguments.depth, tally=tally)
-            )
+            ended = await episode(fleet, policy, theorem, k=arguments.k, depth=arguments.depth, tally=tally)
+            if ended is None:
+                tally.left_out += 1
+            else:
+                tally.episodes.append(ended)
 
     async with asyncio.TaskGroup() as group:
         for number in range(arguments.episodes):
@@ -161,44 +169,66 @@ async def repls_of_the_fleet() -> int:
     return int(json.loads(said)["repls"]) if said.startswith(b"{") else 0
 
 
-@asynccontextmanager
-async def connected(*, configured: bool, tally: Tally) -> AsyncIterator[leanfleet.Client]:
-    """A client of the configured fleet, or of one with two workers that is started here and stopped at the end."""
-    async with contextlib.AsyncExitStack() as stack:
-        settings = leanfleet.load_settings()
-        if not configured:
-            # A training loop has the client alone.
-            from tasks.stack.fleet import Fleet, FleetOptions, exported  # noqa: PLC0415
+@contextmanager
+def fleet_settings(*, configured: bool) -> Iterator[leanfleet.Settings]:
+    """Those of the configured fleet, or of one with two workers that is started here and stopped at the end."""
+    settings = leanfleet.load_settings()
+    if configured:
+        yield settings
+        return
+    # A training loop has the client alone.
+    from tasks.stack.fleet import Fleet, FleetOptions, exported, interruptible, tended  # noqa: PLC0415
 
-            fleet = stack.enter_context(Fleet(settings, FleetOptions(machines=2, repls=1, s3=False, flower=False)))
-            stack.enter_context(exported(fleet))
-            settings = fleet.settings
-            tally.repls = 2
-        elif not tally.repls:
-            tally.repls = await repls_of_the_fleet()
-        yield await stack.enter_async_context(leanfleet.connect(settings=settings))
+    options = FleetOptions(machines=2, repls=1, s3=False, flower=False)
+    with interruptible(), Fleet(settings, options) as fleet, exported(fleet), tended(fleet):
+        yield fleet.settings
 
 
-async def main(arguments: argparse.Namespace) -> int:
+async def run(settings: leanfleet.Settings, arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
-    tally = Tally(repls=arguments.repls)
-    async with connected(configured=arguments.configured, tally=tally) as fleet:
-        tally.started = time.monotonic()
+    async with leanfleet.connect(settings=settings) as fleet:
+        tally = Tally(repls=arguments.repls or (await repls_of_the_fleet() if arguments.configured else 2))
         with Live(console=console, get_renderable=lambda: str(tally), refresh_per_second=5, transient=True):
             await rollouts(fleet, tally, arguments)
         console.print(str(tally), markup=False)
     return 0 if tally.episodes else 1
 
 
-if __name__ == "__main__":
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def main() -> int | str:
     parser = argparse.ArgumentParser(description="Sample proofs with a policy that knows nothing.")
-    parser.add_argument("--episodes", type=int, default=400)
-    parser.add_argument("--at-once", type=int, default=64, help="episodes side by side")
-    parser.add_argument("-k", type=int, default=8, help="tactics to sample in each state")
-    parser.add_argument("--depth", type=int, default=6, help="the most steps of an episode")
+    parser.add_argument("--episodes", type=positive, default=400)
+    parser.add_argument("--at-once", type=positive, default=64, help="episodes side by side")
+    parser.add_argument(
+        "-k",
+        type=int,
+        choices=range(1, len(TACTICS) + 1),
+        metavar="K",
+        default=8,
+        help="tactics to sample in each state",
+    )
+    parser.add_argument("--depth", type=positive, default=6, help="the most steps of an episode")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--repls", type=int, default=0, help="of the configured fleet, for the busy share; else its workers are asked"
+        "--repls", type=positive, help="of the configured fleet, for the busy share; else its workers are asked"
     )
     parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
-    sys.exit(asyncio.run(main(parser.parse_args())))
+    arguments = parser.parse_args()
+    try:
+        with fleet_settings(configured=arguments.configured) as settings:
+            return asyncio.run(run(settings, arguments))
+    except* KeyboardInterrupt:
+        status: int | str = 130
+    except* leanfleet.LeanFleetError as failed:  # a group, where it ended the episodes
+        status = f"error: {failed.exceptions[0]}"
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from producer.settings import Settings
 from tasks.stack.fleet import Fleet, FleetOptions
 from tests.waiting import wait_until
@@ -50,3 +52,25 @@ def test_a_configured_fleet_says_itself_how_many_repls_it_has() -> None:
         )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"20 episodes, .* REPLs busy \d+%", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("wrong", ["-k=18", "--at-once=0", "--episodes=-1", "--depth=0"])
+def test_numbers_that_make_no_rollouts_are_refused(wrong: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE), wrong], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: argument {wrong.partition('=')[0]}: " in done.stderr
+
+
+def test_a_broker_that_cannot_be_reached_is_said_without_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE), "--configured"],
+        env={**os.environ, "LEANFLEET_BROKER_URL": "redis://127.0.0.1:1/0", "LEANFLEET_CONNECT_ATTEMPTS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the broker at redis://127.0.0.1:1/0 cannot be used")
