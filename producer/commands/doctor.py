@@ -118,23 +118,27 @@ async def examine_store(settings: Settings) -> list[Finding]:
         return [Finding(level=Level.WARNING, subject="store", found="none is configured", advice=advice)]
     async with open_store(settings) as store:
         await store.check()
+        name = f"leanfleet-check/{secrets.token_hex(8)}"
         try:
-            wrong = await _try_writing(store)
+            wrong = await _try_writing(store, name)
         except StoreError as error:
             advice = f"batches and exported states need to write: {error.message}"
-            return [Finding(level=Level.ERROR, subject="store", found=f"{store.url} is read-only", advice=advice)]
-        if wrong:
-            return [Finding(level=Level.ERROR, subject="store", found=f"{store.url}: {wrong}", advice=_CONDITIONAL)]
-        found = f"{store.url} answers, takes objects, and keeps the first of two"
-        return [Finding(level=Level.FINE, subject="store", found=found)]
+            finding = Finding(level=Level.ERROR, subject="store", found=f"{store.url} is read-only", advice=advice)
+        else:
+            found = f"{store.url} answers, takes objects, and keeps the first of two"
+            finding = Finding(level=Level.FINE, subject="store", found=found)
+            if wrong:
+                finding = Finding(
+                    level=Level.ERROR, subject="store", found=f"{store.url}: {wrong}", advice=_CONDITIONAL
+                )
+        return [finding, *await _tidied(store, name, finding)]
 
 
 _CONDITIONAL = "batches need conditional writes (If-None-Match): use a store that has them"
 
 
-async def _try_writing(store: AsyncStore) -> str:
+async def _try_writing(store: AsyncStore, name: str) -> str:
     """What is wrong; empty when nothing is. Raise StoreError when nothing can be written."""
-    name = f"leanfleet-check/{secrets.token_hex(8)}"
     try:
         if not await store.put_named(name, b"first", only_new=True):
             return "says that there is an object where none is"
@@ -143,8 +147,17 @@ async def _try_writing(store: AsyncStore) -> str:
         return "" if await store.get_named(name) == b"first" else "lets the second of two writers win"
     except BlobMissingError:
         return "does not show what was just written"
-    finally:
+
+
+async def _tidied(store: AsyncStore, name: str, finding: Finding) -> list[Finding]:
+    """Delete the object that was tried; a warning where we may write and not delete."""
+    try:
         await store.delete([name])
+    except StoreError as error:
+        if finding.level is Level.FINE:
+            advice = f"`leanfleet states gc` and `batch rm` need to, and {name} stays: {error.message}"
+            return [Finding(level=Level.WARNING, subject="store", found="objects cannot be deleted", advice=advice)]
+    return []
 
 
 async def examine_tracing() -> list[Finding]:

@@ -32,8 +32,10 @@ def open_store(settings: Settings) -> AsyncStore:
     backend: Backend
     match parts.scheme:
         case "file":
-            if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-                raise SettingsError(f"{url!r} is not a folder of this computer: write file:///absolute/path")
+            if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
+                raise SettingsError(
+                    f"{url!r} is not a folder of this computer: write file:///absolute/path (%23 for #, %3F for ?)"
+                )
             backend = FileBackend(Path(unquote(parts.path)), timeout_seconds=settings.store_timeout_seconds)
         case "s3":
             if not _BUCKET.fullmatch(parts.netloc) or parts.query or parts.fragment:

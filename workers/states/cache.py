@@ -110,12 +110,19 @@ class PickleCache:
 
 
 def _make_folder(parent: Path) -> tuple[Path, BinaryIO]:
-    """A new folder in `parent`, and its lock: held while that file is open, and let go by the kernel in any case."""
+    """A new folder in `parent`, and its lock: held while that file is open, and let go by the kernel in any case.
+
+    A worker that starts at the same time may take it for abandoned until the lock is held; then it is another one.
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock = (folder / _LOCK).open("xb")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return folder, lock
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        lock = (folder / _LOCK).open("xb")
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (folder / _LOCK).exists():
+                return folder, lock
+        lock.close()
 
 
 def _delete(folder: Path) -> None:

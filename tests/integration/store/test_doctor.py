@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from producer.commands import doctor
-from producer.errors import BlobMissingError
+from producer.errors import BlobMissingError, StoreUnavailableError
 from producer.requirements import Level
 from producer.settings import Settings
 from producer.store import AsyncStore
@@ -48,6 +48,26 @@ async def test_a_store_that_lets_both_of_two_writers_win_is_refused(monkeypatch:
     assert "lets two writers of one name both win" in finding.found
     assert "conditional writes" in finding.advice
     assert backend.objects == {}
+
+
+class Unforgetting(Careless):
+    """We may write and not delete, which is all that workers need."""
+
+    async def write(self, name: str, data: bytes, *, only_new: bool) -> bool:
+        if only_new and name in self.objects:
+            return False
+        self.objects[name] = data
+        return True
+
+    async def delete(self, names: Iterable[str]) -> None:
+        raise StoreUnavailableError(f"refused: {list(names)}")
+
+
+async def test_a_store_from_which_nothing_may_be_deleted_is_no_read_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "open_store", lambda _: AsyncStore(Unforgetting(), url="s3://unforgetting"))
+    fine, warning = await doctor.examine_store(Settings(store_url="s3://unforgetting"))
+    assert (fine.level, warning.level) == (Level.FINE, Level.WARNING)
+    assert "cannot be deleted" in warning.found
 
 
 async def test_a_good_store_is_left_as_it_was(tmp_path: Path) -> None:

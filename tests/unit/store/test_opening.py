@@ -14,6 +14,7 @@ from producer.store import open_store
         ("/var/states", "file:///folder"),
         ("file://host/folder", "absolute"),
         ("file:folder", "absolute"),
+        ("file:///states#2", "%23"),
         ("s3:///prefix", "bucket"),
         ("s3://Bad_Bucket/prefix", "bucket"),
         ("s3://bucket/prefix?region=x", "bucket"),
