@@ -1,5 +1,6 @@
 """`leanfleet up`: a whole fleet on this computer, in the foreground."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -59,4 +60,4 @@ def _say_where(fleet: Fleet) -> None:
     typer.echo(f"# logs:   {fleet.directory / 'logs'}")
     for name, value in fleet.environ.items():
         if value:
-            typer.echo(f"export {name}='{value}'")
+            typer.echo(f"export {name}={shlex.quote(value)}")
