@@ -1,14 +1,17 @@
 """No operation waits behind a long one while another machine could carry it out."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
+import psutil
 import pytest
 import redis
 
 from producer.client import Client
 from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
+from tasks.stack.machine import Machine
 from tests.integration.redelivery.conftest import StartMachine
 from tests.waiting import DEADLINE_SECONDS, until
 
@@ -68,11 +71,13 @@ async def test_what_finds_every_machine_at_long_work_stays_in_the_queue(
     start_machine: StartMachine,
     nothing_left: Callable[[], bool],
 ) -> None:
-    for _ in range(2):
-        start_machine(WORKER_SIZE="1")
+    machines = [start_machine(WORKER_SIZE="1") for _ in range(2)]
     async with Client(settings) as fleet:
         await _warm_up(fleet)
-        endless = [asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=_ENDLESS_SECONDS)) for _ in range(2)]
+        code = "%fork\n%hang"
+        endless = [asyncio.ensure_future(fleet.run_code(code, timeout_seconds=_ENDLESS_SECONDS)) for _ in range(2)]
+        # One may have taken both of them, and hand one back: meanwhile the other could answer what comes next.
+        await until(lambda: all(map(_has_forked, machines)), "each runs one")
         waiting = [asyncio.ensure_future(fleet.run_code(f"%say {number}")) for number in range(3)]
         await until(lambda: (broker.zcard(keys.leases), broker.llen(keys.queue)) == (2, 3), "both hold one")
         asked, swept = _calls(broker, "blmove"), _calls(broker, "eval")
@@ -82,6 +87,16 @@ async def test_what_finds_every_machine_at_long_work_stays_in_the_queue(
             call.cancel()
         assert [result.messages[0].data for result in await asyncio.gather(*waiting)] == ["0", "1", "2"]
         await until(nothing_left, "all is done")
+
+
+def _has_forked(machine: Machine) -> bool:
+    """Whether a REPL of it has begun with `%fork`."""
+    assert machine.pid is not None
+    for process in psutil.Process(machine.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "import time; time.sleep(3600)" in process.cmdline():
+                return True
+    return False
 
 
 def _calls(broker: redis.Redis, command: str) -> int:
