@@ -40,7 +40,7 @@ class ScratchFolder:
 
     def close(self) -> None:
         """Delete it with all that is in it. Blocks."""
-        remove_tree(self.path)
+        _delete(self.path)
         self._lock.close()
 
 
@@ -50,13 +50,24 @@ def delete_abandoned(prefix: str, parent: Path) -> None:
         try:
             with (folder / LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove_tree(folder)
+                _delete(folder)
         except OSError:
             continue  # in use, another user's, or none of ours
     for folder in parent.glob(f"{_MAKING}{prefix}*"):
         with contextlib.suppress(OSError):  # it has just got its name
             if time.time() - folder.stat().st_mtime > _MAKING_SECONDS:
                 remove_tree(folder)
+
+
+def _delete(folder: Path) -> None:
+    """Its lock at the end: what is left by whoever is killed meanwhile is known for abandoned."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                remove_tree(path)
+            elif path.name != LOCK:
+                path.unlink(missing_ok=True)
+    remove_tree(folder)
 
 
 def remove_tree(folder: Path) -> None:

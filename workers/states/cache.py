@@ -5,17 +5,14 @@ mapped file kills whoever mapped it. Deleting one is safe, since the mapping kee
 """
 
 import contextlib
-import fcntl
 import secrets
-import shutil
-import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import BinaryIO
+
+from workers.scratch import ScratchFolder
 
 _PREFIX = "leanfleet-states-"
-_LOCK = "lock"
 
 
 class PickleCache:
@@ -27,14 +24,13 @@ class PickleCache:
 
     def __init__(self, parent: Path | None, *, limit_bytes: int) -> None:
         """`parent` is where the folder is made; None: the system's folder for temporary files."""
-        self._parent = Path(tempfile.gettempdir()) if parent is None else parent
+        self._parent = parent
         self._limit_bytes = limit_bytes
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._total_bytes = 0
         self._lock = threading.Lock()
         self._is_closed = False
-        self._folder, self._lock_file = _make_folder(self._parent)
-        _delete_abandoned(self._parent)
+        self._scratch = _scratch_folder(parent)
 
     def __repr__(self) -> str:
         return f"<PickleCache {len(self._sizes)} files, {self._total_bytes:,} of {self._limit_bytes:,} bytes>"
@@ -47,13 +43,13 @@ class PickleCache:
     def folder(self) -> Path:
         """Deleted when the cache is closed. Another, empty one where somebody cleaned up and deleted it before that."""
         with self._lock:
-            if not self._is_closed and not self._folder.is_dir():
+            if not self._is_closed and not self._scratch.path.is_dir():
                 self._sizes.clear()
                 self._total_bytes = 0
-                self._lock_file.close()
+                self._scratch.close()
                 with contextlib.suppress(OSError):  # whoever writes there will be told
-                    self._folder, self._lock_file = _make_folder(self._parent)
-            return self._folder
+                    self._scratch = _scratch_folder(self._parent)
+            return self._scratch.path
 
     def find(self, name: str) -> Path | None:
         """The file called `name`, and mark it as used."""
@@ -61,7 +57,7 @@ class PickleCache:
             if name not in self._sizes:
                 return None
             self._sizes.move_to_end(name)
-        path = self._folder / name
+        path = self._scratch.path / name
         if not path.exists():  # whoever cleans temporary folders was here
             self.drop(name)
             return None
@@ -97,7 +93,7 @@ class PickleCache:
     def drop(self, name: str) -> None:
         with self._lock:
             self._total_bytes -= self._sizes.pop(name, 0)
-        (self._folder / name).unlink(missing_ok=True)
+        (self._scratch.path / name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Delete everything."""
@@ -105,41 +101,10 @@ class PickleCache:
             self._is_closed = True
             self._sizes.clear()
             self._total_bytes = 0
-        _delete(self._folder)
-        self._lock_file.close()
+        self._scratch.close()
 
 
-def _make_folder(parent: Path) -> tuple[Path, BinaryIO]:
-    """A new folder in `parent`, and its lock: held while that file is open, and let go by the kernel in any case.
-
-    A worker that starts at the same time may take it for abandoned until the lock is held; then it is another one.
-    """
-    parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = (folder / _LOCK).open("xb")
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if (folder / _LOCK).exists():
-                return folder, lock
-        lock.close()
-
-
-def _delete(folder: Path) -> None:
-    """Delete a cache, its lock at the end: what is left by whoever is killed meanwhile is known for abandoned."""
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if path.name != _LOCK:
-                path.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _delete_abandoned(parent: Path) -> None:
-    """Delete the folders of this user's caches whose process is gone."""
-    for folder in parent.glob(_PREFIX + "*"):
-        try:
-            with (folder / _LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _delete(folder)
-        except OSError:
-            continue  # in use, another user's, or just being made
+def _scratch_folder(parent: Path | None) -> ScratchFolder:
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    return ScratchFolder(_PREFIX, parent=parent)

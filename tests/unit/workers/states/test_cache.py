@@ -1,18 +1,17 @@
-import fcntl
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
+from workers.scratch import LOCK
 from workers.states.cache import PickleCache
 
 
 def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
+    return {path.name for path in folder.rglob("*") if path.is_file() and path.name != LOCK}
 
 
 def test_what_was_added_is_found_until_there_is_no_room(tmp_path: Path) -> None:
@@ -51,29 +50,6 @@ def test_an_evicted_file_that_is_mapped_keeps_its_data(tmp_path: Path) -> None:
         assert cache.find("a") is None
         assert mapped.read() == b"x" * 100
     cache.close()
-
-
-def test_a_folder_that_another_worker_takes_for_abandoned_while_it_is_made_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both start at once: the other one finds the lock before it is held, and holds it while it deletes the folder."""
-    flock, others = fcntl.flock, list[BinaryIO]()
-
-    def flock_late(file: BinaryIO, operation: int) -> None:
-        if not others:
-            (lock,) = tmp_path.glob("*/lock")
-            others.append(lock.open("rb"))
-            flock(others[0], operation)
-        flock(file, operation)
-
-    monkeypatch.setattr(fcntl, "flock", flock_late)
-    cache = PickleCache(tmp_path, limit_bytes=100)
-    (other,) = others
-    other.close()
-    PickleCache(tmp_path, limit_bytes=100).close()  # deletes what is abandoned
-    assert cache.add("a", b"x").exists()
-    cache.close()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_cache_leaves_nothing_behind(tmp_path: Path) -> None:
