@@ -17,12 +17,12 @@ from tests.needs import need
 from tests.rabbitmq import RabbitMQ, find_rabbitmq
 
 # How fast an example runs says nothing on a shared machine. What CI says of a commit does not depend on chance: other
-# examples are drawn wherever else the tests run.
+# examples are drawn wherever else the tests run, and more of them.
 hypothesis.settings.register_profile(
     "leanfleet",
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
-    max_examples=200,
+    max_examples=100 if "CI" in os.environ else 200,
     derandomize="CI" in os.environ,
 )
 hypothesis.settings.load_profile("leanfleet")
