@@ -37,12 +37,22 @@ async def handed(path: Path, folder: Path | None) -> AsyncIterator[Path]:
         yield path
         return
     copy = new_path(folder)
+    copying = asyncio.create_task(asyncio.to_thread(_copy, path, copy))
     try:
-        await asyncio.to_thread(_copy, path, copy)
+        await asyncio.shield(copying)
         yield copy
     finally:
-        with contextlib.suppress(OSError):
-            copy.unlink()
+        if copying.done():
+            _forget(copy, copying)
+        else:  # cancelled, while a thread goes on with the copy
+            copying.add_done_callback(lambda done: _forget(copy, done))
+
+
+def _forget(copy: Path, copying: asyncio.Task[None]) -> None:
+    with contextlib.suppress(OSError):
+        copy.unlink()
+    if not copying.cancelled():
+        copying.exception()  # whoever waited has it, and nobody else need hear of it
 
 
 def _copy(source: Path, target: Path) -> None:

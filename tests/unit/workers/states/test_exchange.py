@@ -1,12 +1,16 @@
 """A folder that is shared with Lean code which nobody vouches for."""
 
+import asyncio
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+from workers.states import exchange
 from workers.states.exchange import ExchangeError, handed, new_path, take
 
 
@@ -58,6 +62,32 @@ async def test_an_isolated_repl_gets_a_copy_that_is_gone_afterwards(tmp_path: Pa
     assert list(folder.iterdir()) == []
     async with handed(original, None) as path:
         assert path == original
+
+
+async def test_a_copy_that_nobody_waits_for_any_more_is_deleted_when_it_has_been_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, folder = tmp_path / "cached", tmp_path / "folder"
+    os.mkfifo(slow)
+    folder.mkdir()
+    begun, copy = threading.Event(), exchange._copy
+
+    def noted(source: Path, target: Path) -> None:
+        begun.set()
+        copy(source, target)
+
+    async def hand() -> None:
+        async with handed(slow, folder):
+            pytest.fail("nothing was read yet")
+
+    monkeypatch.setattr(exchange, "_copy", noted)
+    handing = asyncio.create_task(hand())
+    await until(begun.is_set, "a thread copies")
+    handing.cancel()
+    await asyncio.wait([handing])
+    await asyncio.to_thread(slow.write_bytes, b"pickle")
+    await asyncio.get_running_loop().shutdown_default_executor()  # the thread has ended
+    await until(lambda: not list(folder.iterdir()), "the copy is gone")
 
 
 @pytest.fixture
