@@ -13,7 +13,7 @@ from producer.operation import RunCode, VerifyProof
 from producer.settings import Settings
 
 # A line's JSON may be longer than the code in it, by escapes and names; what is longer than this is not even parsed.
-_LINE_FACTOR = 8
+LINE_FACTOR = 8
 
 _SETTING = "(LEANFLEET_MAX_OPERATION_BYTES)"
 # An escape of a high surrogate without the low one behind it, or of a low one without the high one before it.
@@ -117,10 +117,10 @@ def _read_lean(path: Path, settings: Settings) -> Text | str:
 
 
 def _read_jsonl(path: Path, settings: Settings) -> Iterator[Text | str]:
-    longest = settings.max_operation_bytes * _LINE_FACTOR
+    longest = settings.max_operation_bytes * LINE_FACTOR
     is_empty = True
     with path.open("rb") as file:
-        for number, data in enumerate(_lines(file, longest), 1):
+        for number, data in enumerate(bounded_lines(file, longest), 1):
             where = f"{path}:{number}"
             if len(data) > longest:
                 is_empty = False
@@ -144,7 +144,7 @@ def _read_jsonl(path: Path, settings: Settings) -> Iterator[Text | str]:
         yield f"{path}: is empty"
 
 
-def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+def bounded_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
     """The file's lines; of one that is too long a piece that still is, so that no line ever fills the memory."""
     while data := file.readline(longest + 1):
         rest = data

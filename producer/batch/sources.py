@@ -11,13 +11,12 @@ import msgspec
 from producer.batch.columns import Columns, line_of
 from producer.batch.parquet import read_parquet
 from producer.errors import InvalidInputError, LeanFleetError
-from producer.files import Reading, Text, gathered, half_character, read_file, text_of
+from producer.files import LINE_FACTOR, Reading, Text, bounded_lines, gathered, half_character, read_file, text_of
 from producer.settings import Settings
 from producer.unreadable import UNREADABLE
 
 # A field of a CSV file; Python's own limit is smaller than some proofs.
 _MAX_CSV_FIELD = 2**27
-_LINE_FACTOR = 8
 
 
 def read_proofs(paths: Sequence[Path], settings: Settings, columns: Columns | None = None) -> Reading:
@@ -59,7 +58,7 @@ def _rows(path: Path, settings: Settings, columns: Columns | None) -> Iterable[t
             return _csv(path)
         case ".parquet":
             return ((f"{path}: row {number}", row) for number, row in enumerate(read_parquet(path), 1))
-        case ".jsonl" if columns is not None or _is_dataset(path):
+        case ".jsonl" if columns is not None or _is_dataset(path, settings):
             return _jsonl(path, settings)
         case "" | ".jsonl" | ".lean":
             return None
@@ -76,10 +75,11 @@ def _text(row: Any, where: str, columns: Columns, settings: Settings) -> Text | 
     return f"{where}: {line}" if isinstance(line, str) else text_of(line, where, settings)
 
 
-def _is_dataset(path: Path) -> bool:
+def _is_dataset(path: Path, settings: Settings) -> bool:
     """Whether the first object of a file is a row and no line of ours."""
     with path.open("rb") as file:
-        first = next((line for line in file if line.strip()), b"")
+        lines = bounded_lines(file, settings.max_operation_bytes * LINE_FACTOR)
+        first = next((line for line in lines if line.strip()), b"")
     try:
         row = msgspec.json.decode(first.removeprefix(codecs.BOM_UTF8))
     except UNREADABLE:
@@ -89,12 +89,13 @@ def _is_dataset(path: Path) -> bool:
 
 def _jsonl(path: Path, settings: Settings) -> Iterator[tuple[str, Any]]:
     """Rows; what is none is a sentence instead."""
+    longest = settings.max_operation_bytes * LINE_FACTOR
     with path.open("rb") as file:
-        for number, data in enumerate(file, 1):
+        for number, data in enumerate(bounded_lines(file, longest), 1):
             where = f"{path}:{number}"
             if not data.strip():
                 continue
-            if len(data) > settings.max_operation_bytes * _LINE_FACTOR:
+            if len(data) > longest:
                 yield where, f"has far more than the limit of {settings.max_operation_bytes:,} bytes"
                 continue
             try:

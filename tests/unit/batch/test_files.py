@@ -56,6 +56,16 @@ def test_rows_of_a_dataset_are_read_from_every_kind_of_file(suffix: str, tmp_pat
     assert {text.operation.timeout_seconds for text in reading.texts} == {9}
 
 
+def test_a_row_that_is_far_too_long_is_named_and_not_kept(tmp_path: Path) -> None:
+    long = {**ROWS[0], "name": "long", "proof": "x" * 100_000}
+    reading = read_proofs(
+        [write(tmp_path / "rows.jsonl", [ROWS[0], long, ROWS[1]])], Settings(max_operation_bytes=1000)
+    )
+    assert [text.id for text in reading.texts] == ["a", "b"]
+    assert len(reading.problems) == 1
+    assert reading.problems[0].endswith("rows.jsonl:2: has far more than the limit of 1,000 bytes")
+
+
 def test_a_dataset_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", ROWS)
     path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
