@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,8 @@ class Seaweed(LocalProcess):
                 "-master.telemetry=false",
             ],
             log_path=directory / "seaweed.log",
+            # It takes credentials from there as well: those of an earlier fleet, under the same name, go before ours.
+            environ={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WEED_"))},
             directory=directory,
         )
 

@@ -132,6 +132,17 @@ def test_the_s3_server_writes_a_key_once_and_refuses_wrong_secrets(s3: Seaweed) 
         client.close()
 
 
+def test_the_s3_server_starts_in_a_shell_that_has_the_credentials_of_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = Seaweed(tmp_path / "earlier").environ
+    for name, value in earlier.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Seaweed, "ready_seconds", 30.0)
+    with Seaweed(tmp_path / "server") as server:
+        assert server.secret_key != earlier["AWS_SECRET_ACCESS_KEY"]
+
+
 def test_what_a_killed_fleet_left_is_deleted_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     options = FleetOptions(machines=1, s3=False, flower=False)
