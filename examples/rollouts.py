@@ -10,6 +10,7 @@ one `run_code` to get the first state, one `run_tactics` a step. Everything else
 import argparse
 import asyncio
 import json
+import logging
 import random
 import sys
 import time
@@ -220,6 +221,7 @@ def main() -> int | str:
     )
     parser.add_argument("--configured", action="store_true", help="use the fleet that the settings name")
     arguments = parser.parse_args()
+    logging.basicConfig(format="%(levelname)s: %(message)s")  # a broker that is away is a warning, and waited for
     try:
         with fleet_settings(configured=arguments.configured) as settings:
             return asyncio.run(run(settings, arguments))
