@@ -139,13 +139,13 @@ class Blobs:
             self._down_until = time.monotonic() + _DOWN_SECONDS
             raise
 
-    async def _write(self, write: Callable[[AsyncStore], Awaitable[T]], timeout_seconds: float) -> T:
+    async def _ask(self, ask: Callable[[AsyncStore], Awaitable[T]], timeout_seconds: float) -> T:
         store = self._required_store()
         if self._is_down:
             raise StoreUnavailableError(_DOWN)
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await write(store)
+                return await ask(store)
         except TimeoutError as error:
             raise self._timed_out(timeout_seconds) from error
         except StoreUnavailableError:
@@ -170,13 +170,15 @@ class Blobs:
             return False
         if self._is_down:
             raise StoreUnavailableError(_DOWN)
+        is_kept_here = self._cache.find(blob.sha256) is not None
         try:
             await self.fetch(blob, state_id, timeout_seconds=timeout_seconds)
         except StoreUnavailableError:
             raise
         except StoreError:
             return False
-        return True
+        # What is on this worker's disk may have expired in the store, where others look.
+        return not is_kept_here or await self._ask(lambda store: store.exists(blob.sha256), timeout_seconds)
 
     async def save(self, pickle: bytes, *, state_id: str, steps: int, timeout_seconds: float) -> BlobRef:
         """Store a pickle as the one of state `state_id`; `steps` is the state's depth.
@@ -185,7 +187,7 @@ class Blobs:
             StoreUnavailableError: the store cannot be reached in time, or could not a moment ago.
         """
         packed, encoding = await asyncio.to_thread(pack, pickle)
-        sha256 = await self._write(lambda store: store.put(packed), timeout_seconds)
+        sha256 = await self._ask(lambda store: store.put(packed), timeout_seconds)
         blob = BlobRef(
             sha256=sha256,
             size_bytes=len(packed),
@@ -202,12 +204,12 @@ class Blobs:
         """
         name, data = export_name(state_id), msgspec.json.encode(blob)
         deadline = time.monotonic() + timeout_seconds
-        if await self._write(lambda store: store.put_named(name, data, only_new=True), timeout_seconds):
+        if await self._ask(lambda store: store.put_named(name, data, only_new=True), timeout_seconds):
             return blob
         for first in await self.find({blob.steps: state_id}):
             if await self.is_good(first, state_id, timeout_seconds=deadline - time.monotonic()):
                 return first
-        await self._write(lambda store: store.put_named(name, data), deadline - time.monotonic())
+        await self._ask(lambda store: store.put_named(name, data), deadline - time.monotonic())
         return blob
 
     async def find(self, state_ids: Mapping[int, str]) -> list[BlobRef]:
@@ -230,7 +232,7 @@ class Blobs:
     async def save_recipe(self, state: StateRef, *, timeout_seconds: float) -> PrefixRef:
         """Store all steps of `state`; the answer stands for them. Raises as `save` does."""
         data = encode_recipe(state)
-        sha256 = await self._write(lambda store: store.put(data, folder=RECIPES), timeout_seconds)
+        sha256 = await self._ask(lambda store: store.put(data, folder=RECIPES), timeout_seconds)
         return PrefixRef(id=state.id, steps=state.depth, kind=state.kind, sha256=sha256)
 
     async def expand(self, state: StateRef, *, timeout_seconds: float) -> StateRef:

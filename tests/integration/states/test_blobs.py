@@ -114,13 +114,13 @@ async def test_workers_that_export_a_state_at_once_agree_on_one_blob(start: Star
 
 
 @pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("again_on", ["here", "there"])
+@pytest.mark.parametrize("again_on", ["here", "there", "reader"])
 async def test_a_blob_that_expired_before_its_announcement_is_made_again(start: Start, again_on: str) -> None:
-    async with start() as here, start(cache_directory="") as there:
+    async with start() as here, start(cache_directory="") as there, start(dear=True) as reader:
         old = await exported(here)
+        assert (await imported(reader, old)).restored is Restored.BLOB  # and keeps it on its disk
         await here.store.delete([blob_name(blob_of(old).sha256)])
-        here.executor._cache.drop(blob_of(old).sha256)
-        new = await exported(here if again_on == "here" else there)
+        new = await exported({"here": here, "there": there, "reader": reader}[again_on])
         assert await here.store.exists(blob_of(new).sha256)
     async with start(dear=True) as another:
         assert (await imported(another, msgspec.structs.replace(new, blob=None))).restored is Restored.BLOB
