@@ -42,6 +42,7 @@ def test_a_manifest_that_cannot_be_read_is_named(junk: bytes) -> None:
         gzip.compress(b'{"id": "\xff"}'),
         gzip.compress(b"{"),
     ],
+    ids=["no gzip", "cut short", "no deflate", "another checksum", "no text", "no JSON"],
 )
 def test_lines_that_cannot_be_read_are_named(junk: bytes) -> None:
     assert decode_lines(LINES, Entry, "some lines") == ENTRIES
