@@ -1,26 +1,34 @@
 """Our channel of kombu's, on a real server: what only the two together can get wrong."""
 
 import asyncio
+import base64
 import contextlib
+import json
 import socket
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from typing import Any
+from queue import Empty
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import kombu
+import msgspec
 import pytest
 import redis
 
 from producer.envelope import CallHeader, redis_envelope, task_message
+from producer.lane import Lane
 from producer.operation import RunCode
+from producer.publisher import PUBLISH, lane_entry
 from producer.settings import Settings
 from tasks.redelivery.connection import LeaseConnection
+from tasks.redelivery.dead import DeadLetter, dead_key
 from tasks.redelivery.keeper import Keeper
 from tasks.redelivery.keys import QueueKeys
 from tests.chaos.proxy import Proxy
+from tests.lanes import waiting
 from tests.waiting import wait_until
 
 
@@ -28,7 +36,7 @@ class Taker:
     """A consumer of the test's queue, and what it was given."""
 
     def __init__(self, connection: kombu.Connection, queue: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self.messages: list[Any] = []
         self.consumer = connection.Consumer(
             kombu.Queue(queue, kombu.Exchange(""), routing_key=queue), on_message=self.messages.append
@@ -39,7 +47,7 @@ class Taker:
     def take(self, count: int) -> None:
         while len(self.messages) < count:
             with contextlib.suppress(socket.timeout):
-                self._connection.drain_events(timeout=1)
+                self.connection.drain_events(timeout=1)
 
 
 @pytest.fixture
@@ -52,6 +60,95 @@ def push(broker: redis.Redis, queue: str) -> None:
     header = CallHeader(reply_to="me", enqueued_at=time.time())
     message = task_message(str(uuid.uuid4()), RunCode(code="x"), header, sent_by="test")
     broker.lpush(queue, redis_envelope(message, queue))
+
+
+def publish(broker: redis.Redis, queue: str) -> str:
+    """Through a lane, as our client does; returns the message's id."""
+    header = CallHeader(reply_to="me", enqueued_at=time.time())
+    message = task_message(str(uuid.uuid4()), RunCode(code="x"), header, sent_by="test")
+    lane = Lane(queue, "bulk", "producer")
+    broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, lane.producer, lane_entry(message, queue))
+    return message.id
+
+
+def commands(broker: redis.Redis, command: str) -> int:
+    """How often the server was asked that so far."""
+    return int(broker.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+def test_while_messages_wait_one_round_trip_takes_each(
+    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings
+) -> None:
+    sent = [publish(broker, settings.queue) for _ in range(12)]
+    taker.take(2)  # to the second the server says that it does not know the script
+    waits = commands(broker, "blmove")
+    taker.take(12)
+    assert commands(broker, "blmove") == waits
+    sent.append(publish(broker, settings.queue))
+    taker.take(13)
+    assert [message.headers["id"] for message in taker.messages] == sent
+    for message in taker.messages:
+        message.ack()
+    assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
+
+
+def test_a_server_that_forgot_its_scripts_is_told_them_again(
+    taker: Taker, broker: redis.Redis, settings: Settings
+) -> None:
+    publish(broker, settings.queue)
+    taker.take(1)
+    broker.script_flush()
+    for _ in range(2):
+        publish(broker, settings.queue)
+    taker.take(3)
+
+
+def test_a_whole_message_has_its_turn_among_those_of_lanes(
+    taker: Taker, broker: redis.Redis, settings: Settings
+) -> None:
+    """What was handed back, which is taken next, or came by Celery's own API."""
+    publish(broker, settings.queue)
+    taker.take(1)
+    publish(broker, settings.queue)
+    taker.messages[0].reject(requeue=True)
+    taker.take(3)
+    first, again, other = (message.headers["id"] for message in taker.messages)
+    assert again == first != other
+
+
+@pytest.mark.parametrize("ends", ["pauses", "closes"])
+def test_what_is_leased_to_a_worker_that_takes_no_more_goes_back_and_counts_as_no_loss(
+    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, ends: str
+) -> None:
+    sent = [publish(broker, settings.queue) for _ in range(2)]
+    taker.take(1)
+    taker.channel._brpop_start()  # the second is asked for, and on its way
+    wait_until(lambda: broker.hlen(keys.leased) == 2, "it is leased")
+    if ends == "pauses":
+        taker.channel.paused = True
+        with pytest.raises(Empty):
+            taker.channel._brpop_read()
+    else:
+        taker.channel.close()
+    returned = [json.loads(message)["headers"]["id"] for message in waiting(broker, settings.queue)]
+    assert set(returned) == set(sent[1:] if ends == "pauses" else sent)
+    assert set(cast("dict[bytes, bytes]", broker.hgetall(keys.losses)).values()) == {b"0"}
+
+
+def test_a_message_that_celery_cannot_take_is_kept_whole_among_the_dead(
+    taker: Taker, broker: redis.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("what nobody thought of")
+
+    monkeypatch.setattr(taker.channel.connection, "_deliver", fail)
+    for count in (1, 2):  # the first is waited for, the other one follows it
+        sent = publish(broker, settings.queue)
+        while broker.llen(dead_key(settings.queue)) < count:
+            with contextlib.suppress(socket.timeout):
+                taker.connection.drain_events(timeout=1)
+        letter = msgspec.json.decode(cast("bytes", broker.lindex(dead_key(settings.queue), 0)), type=DeadLetter)
+        assert json.loads(base64.b64decode(letter.raw))["headers"]["id"] == sent
 
 
 def test_what_is_taken_again_while_it_is_handed_back_is_held_like_any_other(
