@@ -41,7 +41,7 @@ def letters(valkey: Valkey) -> None:
 def dead(*arguments: str, valkey: Valkey, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "leanfleet", "dead", *arguments]
     environ = worker_environ(valkey.url, QUEUE)
-    return subprocess.run(command, env=environ, cwd=folder, text=True, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, env=environ, cwd=folder, text=True, capture_output=True, timeout=120, check=False)
 
 
 def test_they_are_listed_newest_first(valkey: Valkey, tmp_path: Path) -> None:

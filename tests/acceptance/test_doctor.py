@@ -16,7 +16,7 @@ LEANFLEET = (sys.executable, "-m", "leanfleet")
 
 def run(*arguments: str, environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*LEANFLEET, *arguments], env=environ, cwd=folder, text=True, capture_output=True, timeout=60, check=False
+        [*LEANFLEET, *arguments], env=environ, cwd=folder, text=True, capture_output=True, timeout=120, check=False
     )
 
 

@@ -33,7 +33,7 @@ def test_rollouts_sample_proofs_and_say_how_busy_the_fleet_is() -> None:
 
 def repls(environ: dict[str, str]) -> int:
     command = [sys.executable, "-m", "leanfleet", "status", "--json"]
-    said = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False).stdout
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False).stdout
     return int(json.loads(said)["repls"])
 
 
@@ -57,7 +57,7 @@ def test_a_configured_fleet_says_itself_how_many_repls_it_has() -> None:
 @pytest.mark.parametrize("wrong", ["-k=18", "--at-once=0", "--episodes=-1", "--depth=0"])
 def test_numbers_that_make_no_rollouts_are_refused(wrong: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(EXAMPLE), wrong], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(EXAMPLE), wrong], capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert f"error: argument {wrong.partition('=')[0]}: " in done.stderr
@@ -69,7 +69,7 @@ def test_a_broker_that_cannot_be_reached_is_said_without_a_traceback() -> None:
         env={**os.environ, "LEANFLEET_BROKER_URL": "redis://127.0.0.1:1/0", "LEANFLEET_CONNECT_ATTEMPTS": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")

@@ -155,7 +155,7 @@ def test_it_serves_metrics_until_sigterm(directory: Path, valkey: Valkey) -> Non
             assert "leanfleet_autoscale_wanted_machines 0.0" in metrics(port)
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     assert "Traceback" not in log.read_text()
 
 

@@ -18,7 +18,7 @@ def test_what_cannot_be_searched_is_said_without_a_traceback(name: str) -> None:
         [sys.executable, str(EXAMPLE), f"--theorems={EXAMPLE.parents[1] / name}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")

@@ -115,7 +115,7 @@ def fetch(url: str) -> str:
     credentials = base64.b64encode(f"user:{CANARIES['flower']}".encode()).decode()
     request.add_header("Authorization", f"Basic {credentials}")
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310 - as above
             return str(response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return error.read().decode(errors="replace")

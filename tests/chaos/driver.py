@@ -52,7 +52,7 @@ _ERRORS = (b"500 Internal Server Error", b"503 Service Unavailable")
 _SLOW_BROKER_SECONDS = 0.05
 _SLOW_STORE_SECONDS = 0.5
 _CLOCK_HOURS = 12.0
-_SETTLE_SECONDS = 60.0
+_SETTLE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from tests.docker.containers import BrokerContainer, WorkerContainer
 from tests.docker.engine import PASSWORD, ROOT, Compose, docker, problem
 from tests.needs import need
 
-HEALTHY_SECONDS = 90
+HEALTHY_SECONDS = 180
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ PASSWORD = secrets.token_hex(8)
 DOCKER = shutil.which("docker") or "/no/docker/here"
 
 
-def docker(*arguments: str, timeout_seconds: float = 60) -> str:
+def docker(*arguments: str, timeout_seconds: float = 180) -> str:
     """Run it; AssertionError with what it said where it fails."""
     done = subprocess.run([DOCKER, *arguments], check=False, capture_output=True, text=True, timeout=timeout_seconds)
     assert done.returncode == 0, f"docker {' '.join(arguments)}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
@@ -24,7 +24,7 @@ def problem() -> str:
     """Why images cannot be built and run here; empty when they can."""
     for command in ([DOCKER, "info"], [DOCKER, "compose", "version"]):
         try:
-            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"{' '.join(command)}: {error}"
         if done.returncode:

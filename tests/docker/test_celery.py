@@ -43,5 +43,5 @@ def test_a_worker_container_that_is_stopped_ends_in_good_order(workers: list[Cel
     """SIGTERM reaches the worker through tini, which hands its work back and withdraws."""
     last = workers[1].container
     last.kill("SIGTERM")
-    wait_until(lambda: last.reload() or last.status == "exited", "it has ended", 60)
+    wait_until(lambda: last.reload() or last.status == "exited", "it has ended")
     assert last.attrs["State"]["ExitCode"] == 0

@@ -70,7 +70,7 @@ def test_the_controller_measures_what_it_may_not_change(compose: Compose) -> Non
         text = docker("exec", controller, "python", "-c", read)
         return Scrape(text).value("leanfleet_autoscale_machines", state="warm")
 
-    wait_until(lambda: warm() == expected, "it sees the workers", 60)
+    wait_until(lambda: warm() == expected, "it sees the workers")
     assert docker("inspect", "--format", "{{.State.Health.Status}}", controller).strip() == "healthy"
 
 

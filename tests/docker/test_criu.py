@@ -41,7 +41,7 @@ def image() -> Iterator[str]:
         yield criu
     finally:
         for tag in (criu, worker):
-            subprocess.run((DOCKER, "image", "rm", tag), check=False, capture_output=True, timeout=60)
+            subprocess.run((DOCKER, "image", "rm", tag), check=False, capture_output=True, timeout=120)
 
 
 def said(image: str, options: list[str], *command: str) -> str:

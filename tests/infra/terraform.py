@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2] / "infra" / "terraform"
 MODULES = [folder for cloud in ("aws", "gcp") for folder in sorted((ROOT / "modules" / cloud).iterdir())]
 # Folders in which `terraform test` finds something to run.
 TESTED = sorted(folder.parent.relative_to(ROOT).as_posix() for folder in ROOT.glob("*/**/tests"))
-_MOST_SECONDS = 240
+_MOST_SECONDS = 600
 
 
 @cache

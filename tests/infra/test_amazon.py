@@ -34,6 +34,7 @@ from workers.scaling.settings import AutoscaleSettings
 from workers.scaling.snapshot import Offer
 from workers.settings import WorkerSettings
 
+pytestmark = pytest.mark.timeout(900)  # its provider waits a minute for what it has made, apart from its work
 EXAMPLE = "examples/aws"
 SETTINGS = ("-var", "bucket=leanfleet-states", "-var", "image_id=ami-12c6146b")
 # All but ElastiCache itself, and the alarms that name its nodes.
@@ -319,7 +320,7 @@ def test_systemd_accepts_the_unit(fleet: Fleet, tmp_path: Path) -> None:
         unit = unit.replace(f"/opt/leanfleet/bin/{program}", "/bin/true")
     path = tmp_path / "leanfleet.service"
     path.write_text(unit, encoding="utf-8")
-    done = subprocess.run([verify, "verify", str(path)], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([verify, "verify", str(path)], check=False, capture_output=True, text=True, timeout=120)
     assert "leanfleet.service" not in done.stderr, done.stderr
 
 
@@ -340,7 +341,7 @@ def test_a_machine_finds_out_who_it_is_and_what_its_secrets_are(fleet: Fleet, tm
         }
         command = [sys.executable, str(tmp_path / "identify.py"), str(tmp_path / "secrets.json")]
         for _ in range(2):  # a unit that is started again finds what the last start wrote
-            subprocess.run(command, check=True, env=environment, timeout=60)
+            subprocess.run(command, check=True, env=environment, timeout=120)
     written = tmp_path / "machine.env"
     assert written.stat().st_mode & 0o777 == 0o600
     found = variables(written.read_text(encoding="utf-8"))

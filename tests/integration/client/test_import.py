@@ -39,7 +39,7 @@ def run(code: str, *, directory: Path, python: Path = Path(sys.executable), **en
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert (done.stderr, done.returncode) == ("", 0)
     return done.stdout
@@ -133,7 +133,7 @@ def test_a_machine_without_the_worker_stack_is_told_how_to_get_it(training_machi
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 2
         assert "error: " in done.stderr
@@ -156,7 +156,7 @@ def test_doctor_looks_at_what_there_is_without_the_worker_stack(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.stderr == ""
     found = {line["subject"]: line for line in map(json.loads, done.stdout.splitlines())}
@@ -185,6 +185,6 @@ sys.meta_path.insert(0, Impatient())
 leanfleet.main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stderr) == (130, "")

@@ -77,7 +77,7 @@ async def test_a_broker_that_dies_and_returns_costs_no_result(broker: Valkey, ca
     gate = threading.Event()
 
     def answer(delivery: Delivery) -> AnyResult:
-        gate.wait(30)
+        gate.wait(120)
         return echo(delivery.operation)
 
     with Responder(url=broker.url, answer=answer) as responder:

@@ -132,7 +132,7 @@ def test_closing_ends_what_other_threads_wait_for(settings: Settings) -> None:
         with fleet:
             waiting = [pool.submit(fleet.run_code, "x") for _ in range(3)]
             wait_until(lambda: fleet.in_flight == 3, "all are submitted")
-        wait(waiting, timeout=30)
+        wait(waiting, timeout=120)
         assert all(isinstance(each.exception(), ClientClosedError) for each in waiting)
     fleet.close()
     with pytest.raises(ClientClosedError):
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_a_script_that_waits(settings: Settings, responder: Responde
     try:
         wait_until(lambda: responder.deliveries, "it waits")
         os.kill(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()

@@ -21,7 +21,7 @@ def test_the_end_of_the_input_ends_it_cleanly(repl: Repl) -> None:
 
 def test_a_last_request_without_a_blank_line_is_answered(repl: Repl) -> None:
     repl.send(b'{"cmd": "#check Nat"}')
-    output, _ = repl.process.communicate(timeout=60)
+    output, _ = repl.process.communicate(timeout=120)
     assert json.loads(output)["env"] == 0
     assert repl.process.returncode == 0
 
@@ -101,7 +101,7 @@ def test_an_interrupt_ends_it_in_the_middle_of_a_command(repl: Repl) -> None:
     repl.ask(cmd="")
     repl.send(b'{"cmd": "theorem t : True := by repeat (first | skip)"}\n\n')
     repl.process.send_signal(signal.SIGINT)
-    assert repl.process.wait(timeout=60) == -signal.SIGINT
+    assert repl.process.wait(timeout=120) == -signal.SIGINT
 
 
 def test_lean_code_reads_nothing_from_the_protocol_and_prints_nothing_into_it() -> None:
@@ -151,7 +151,7 @@ def test_it_dies_with_its_parent_even_when_busy() -> None:
 
 def test_a_parent_that_is_gone_already_ends_it_at_once() -> None:
     with Repl("--parent", "1" if os.getpid() != 1 else "2") as repl:
-        assert repl.process.wait(timeout=60) == 1
+        assert repl.process.wait(timeout=120) == 1
 
 
 @pytest.mark.parametrize("arguments", [["--bogus", "1"], ["--parent"], ["--parent", "me"]])

@@ -30,7 +30,7 @@ from workers.settings import WorkerSettings
 from workers.testing.project import scripted_project
 
 _PR_SET_CHILD_SUBREAPER = 36
-_SECONDS = 30.0
+_SECONDS = 120.0
 _SIZE = 4
 
 

@@ -263,7 +263,7 @@ def test_nothing_survives_a_worker_that_is_killed(arena: Arena) -> None:
         "asyncio.run(work())\n"
     )
     try:
-        worker = subprocess.run((sys.executable, "-c", program), stdout=subprocess.PIPE, check=False, timeout=60)
+        worker = subprocess.run((sys.executable, "-c", program), stdout=subprocess.PIPE, check=False, timeout=120)
         assert worker.returncode == -signal.SIGKILL
         assert worker.stdout.strip().isdigit(), "the REPL ran"
         assert until(lambda: not survivors(marker), seconds=10.0)

@@ -127,6 +127,6 @@ def test_prometheus_agrees(words: tuple[str, ...]) -> None:
     promtool = shutil.which("promtool")
     need("promtool", "" if promtool else "promtool is not installed (Debian: apt-get install prometheus)")
     done = subprocess.run(
-        [promtool or "", *words], cwd=MONITORING, capture_output=True, text=True, timeout=60, check=False
+        [promtool or "", *words], cwd=MONITORING, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -33,7 +33,7 @@ def fetch(url: str, credentials: str = "") -> bytes:
     request = urllib.request.Request(url)  # noqa: S310 - a loopback address
     if credentials:
         request.add_header("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310 - as above
         body: bytes = response.read()
     return body
 
@@ -100,7 +100,7 @@ def _by_celery(settings: Settings) -> None:
     subprocess.run(
         [sys.executable, "-c", f"import tasks; tasks.run_code.delay({CODE!r}).get(timeout=120)"],
         env=worker_environ(settings.broker_url, settings.queue),
-        timeout=60,
+        timeout=180,
         check=True,
     )
 
@@ -140,7 +140,7 @@ def test_where_it_cannot_listen_it_says_so(address: str, words: str, settings: S
             env=worker_environ(settings.broker_url, settings.queue),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
     assert done.returncode == 2

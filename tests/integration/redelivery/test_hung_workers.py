@@ -56,7 +56,7 @@ def test_a_loop_that_stands_still_is_known_by_others_and_one_that_goes_on_again(
         wait_until(lambda: not runtime.is_responsive(), "that its loop stands still is seen")
         assert runtime.sample(0.1) is None  # and whoever asks for metrics does not hang with it
         engine.go_on.set()
-        assert future.result(timeout=60).outcome is Outcome.OK
+        assert future.result(timeout=120).outcome is Outcome.OK
         wait_until(runtime.is_responsive, "its loop turns again")
     finally:
         engine.go_on.set()

@@ -154,7 +154,7 @@ Fleet(Settings(), FleetOptions(machines=1, s3=False, flower=False))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    killed = subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     (left,) = tmp_path.glob("leanfleet-fleet-*")
     fleet = Fleet(Settings(), options)

@@ -45,7 +45,7 @@ def states(settings: Settings, *arguments: str, stdin: str = "") -> subprocess.C
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -32,5 +32,5 @@ asyncio.run(main())
 
 def test_a_program_ends_in_order_while_an_answer_is_still_being_brought(s3_settings: Settings) -> None:
     command = [sys.executable, "-c", SLOW, s3_settings.store_url, s3_settings.store_endpoint_url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -17,7 +17,7 @@ from tests.waiting import DEADLINE_SECONDS
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "leanfleet", "broker", "acl", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
 async def test_the_printed_file_makes_a_server_that_knows_everyone_and_nobody_else(tmp_path: Path) -> None:

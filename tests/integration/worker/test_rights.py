@@ -287,7 +287,7 @@ async def test_an_operator_sees_and_drains_but_does_not_administer(fenced: Fence
 PLAIN_CELERY = """
 import sys, tasks
 statement, proof = sys.argv[1:]
-print(tasks.verify_proof.delay(statement, proof).get(timeout=60)["verdict"])
+print(tasks.verify_proof.delay(statement, proof).get(timeout=120)["verdict"])
 """
 
 

@@ -27,7 +27,7 @@ def run(folder: Path, *, ignored: bool) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

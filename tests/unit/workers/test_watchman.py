@@ -23,13 +23,13 @@ def sleeper() -> "subprocess.Popen[bytes]":
 
 def watch(lines: bytes) -> None:
     """Run a watchman whose worker says this and dies."""
-    subprocess.run((sys.executable, "-I", "-S", str(SCRIPT)), input=lines, check=True, timeout=60)
+    subprocess.run((sys.executable, "-I", "-S", str(SCRIPT)), input=lines, check=True, timeout=120)
 
 
 def test_what_is_registered_is_killed_and_what_is_forgotten_is_not() -> None:
     with sleeper() as registered, sleeper() as forgotten:
         watch(b"+%d\n+%d\n-%d\n" % (registered.pid, forgotten.pid, forgotten.pid))
-        assert registered.wait(timeout=60) == -9
+        assert registered.wait(timeout=120) == -9
         assert forgotten.poll() is None
         forgotten.kill()
 
