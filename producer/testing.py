@@ -54,11 +54,14 @@ class _Script:
         return 0
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            while True:
-                asked = await self._asked.get()
-                if asked.call_id not in self._revoked:
-                    group.create_task(self._reply(asked))
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    asked = await self._asked.get()
+                    if asked.call_id not in self._revoked:
+                        group.create_task(self._reply(asked))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # what the answer raised, for callers to read
 
     async def _reply(self, asked: _Asked) -> None:
         answer = self._answer(asked.operation)
