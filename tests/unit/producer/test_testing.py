@@ -66,6 +66,6 @@ async def test_answers_may_take_their_time_and_be_withdrawn() -> None:
 
 async def test_a_script_that_fails_is_heard_of(caplog: pytest.LogCaptureFixture) -> None:
     async with leanfleet.ScriptedClient(answer) as fleet:
-        with pytest.raises(leanfleet.LeanFleetError, match="failed inside .*never asked here"):
+        with pytest.raises(leanfleet.LeanFleetError, match=r"failed inside .*never asked here"):
             await fleet.export_state(leanfleet.StateRef())
     assert "never asked here" in caplog.text
