@@ -26,17 +26,20 @@ def delay_seconds(
 
 
 class Outage:
-    """The bad times of one thing that is needed: counts failures, logs their begin and their end once."""
+    """The bad times of one thing that is needed: counts failures, logs each kind of them and their end once."""
 
     def __init__(self, what: str, logger: logging.Logger) -> None:
         self.failures = 0
         self._what = what
         self._logger = logger
+        self._told: set[type[BaseException]] = set()
 
     async def wait(self, error: BaseException) -> None:
         """Note a failure and sleep before the next try."""
         self.failures += 1
-        log = self._logger.warning if self.failures == 1 else self._logger.debug
+        # Of another kind: what is wrong now is no longer what was told, as credentials that a restart made void.
+        log = self._logger.debug if type(error) in self._told else self._logger.warning
+        self._told.add(type(error))
         log("%s failed, trying again until it works: %s", self._what, error)
         await asyncio.sleep(delay_seconds(self.failures))
 
@@ -45,3 +48,4 @@ class Outage:
         if self.failures:
             self._logger.warning("%s works again after %d failed tries", self._what, self.failures)
             self.failures = 0
+            self._told.clear()
