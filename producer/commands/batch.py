@@ -280,7 +280,10 @@ def cancel(batch_id: Id) -> None:
 
 @app.command("list")
 def list_batches(*, as_json: AsJson = False) -> None:
-    """Show the batches in the store, the newest first."""
+    """Show the batches in the store, the newest first.
+
+    States are those of the store: a batch is running there until `status` or `watch` finds that it has ended.
+    """
     log_to(stderr_console())
     found = _run(lambda batches: batches.all())
     if as_json:
