@@ -10,9 +10,10 @@ from producer.errors import InvalidInputError
 from producer.files import Line
 from producer.theorems import find_theorems
 
-# None may take time that grows faster than the text: no repetitions side by side that take the same characters.
+# None may take time that grows faster than the text: no repetitions side by side that take the same characters, nor one
+# over any number of lines, at each of which the search begins anew.
 _DECLARES = re.compile(
-    r"(?m)^[^\S\n]*(?:@\[[^\]]{0,1000}\]\s*)*(?:private\s+|protected\s+)*(?:theorem|lemma|example|def|instance)\b"
+    r"(?m)^[^\S\n]*(?:@\[[^\]]{0,1000}\]\s*){0,8}(?:private\s+|protected\s+){0,2}(?:theorem|lemma|example|def|instance)\b"
 )
 _OPEN_END = re.compile(r":=\s*(?:by\s*)?(?:sorry\s*)?\Z")
 _ENDS_IN_BY = re.compile(r":=\s*by\s*(?:sorry\s*)?\Z")

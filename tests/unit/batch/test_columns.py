@@ -56,6 +56,8 @@ def test_a_proof_that_declares_something_is_the_whole_text() -> None:
         ("theorem t : p := by" + " " * 100_000 + "x", "h"),
         (HEAD, "x" + "\n" * 500_000 + "x"),
         (HEAD, "@[\n" * 20_000),
+        (HEAD, "@[simp]\n" * 100_000),
+        (HEAD, "private\n" * 100_000),
     ],
 )
 def test_a_long_text_takes_no_time_that_grows_faster_than_it(statement: str, proof: str) -> None:
