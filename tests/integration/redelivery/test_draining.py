@@ -27,7 +27,7 @@ async def test_what_does_not_finish_within_the_grace_is_back_in_the_queue(
 ) -> None:
     machine = start_machine(REDELIVERY_GRACE_SECONDS="1", REDELIVERY_LEASE_SECONDS="60")
     async with Client(settings) as fleet:
-        calls = [asyncio.ensure_future(fleet.run_code("%sleep 20")) for _ in range(6)]
+        calls = [asyncio.ensure_future(fleet.run_code("%hang", timeout_seconds=1000)) for _ in range(6)]
         await until(lambda: broker.zcard(keys.leases) == 2, "its REPLs have work")
         machine.ask_to_end()
         # A lease of a minute cannot have ended: this is the worker's own doing.
@@ -127,8 +127,9 @@ async def test_what_is_past_its_deadline_is_not_begun(
     nothing_left: Callable[[], bool],
 ) -> None:
     async with Client(settings) as fleet:
-        result = await fleet.run_code("%sleep 600", timeout_seconds=1000, deadline_seconds=0.5)
-        assert result.outcome == "lost"
+        call = asyncio.ensure_future(fleet.run_code("%sleep 600", timeout_seconds=1000, deadline_seconds=2))
+        await until(lambda: broker.llen(keys.queue) == 1, "it is in the queue")
+        assert (await call).outcome == "lost"
         assert broker.llen(keys.queue) == 1
         start_machine()
         await until(nothing_left, "it was dropped")
@@ -159,7 +160,7 @@ async def test_an_ordered_drain_finishes_everything_and_the_worker_stays(
     settings: Settings, broker: redis.Redis, keys: QueueKeys, start_machine: StartMachine, tmp_path: Path
 ) -> None:
     name = f"host-{settings.queue}"
-    machine = start_machine(MACHINE_ID=name)
+    machine = start_machine(MACHINE_ID=name, REDELIVERY_LEASE_SECONDS="60")
     command = [sys.executable, "-m", "leanfleet", "drain", name]
     environ = worker_environ(settings.broker_url, settings.queue)
     async with Client(settings) as fleet:

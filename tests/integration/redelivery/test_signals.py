@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from producer.settings import Settings
 from tasks.redelivery.keys import QueueKeys
 from tasks.stack.process import LocalProcess
 from tests.machines import worker_environ
-from tests.waiting import until
+from tests.waiting import DEADLINE_SECONDS, until
 
 # What an operator's own module does: its Celery app is ours, and it watches.
 _WATCHED = """
@@ -51,7 +52,7 @@ def start_watched(settings: Settings, tmp_path: Path) -> Iterator[Callable[[str]
         )
         started.append(worker)
         worker.start()
-        worker.wait_until(lambda: " ready." in worker.log(), timeout_seconds=60)
+        worker.wait_until(lambda: " ready." in worker.log(), timeout_seconds=DEADLINE_SECONDS)
         return worker
 
     yield start
@@ -71,9 +72,14 @@ async def test_signals_of_success_failure_and_every_run_are_sent(
     task = "leanfleet.run_code"
     await until(lambda: f"told of task_success: {task}" in worker.log(), "its success is told")
     await until(lambda: f"told of task_failure: {task}" in worker.log(), "its failure is told")
-    log = worker.log()
-    assert log.count(f"told of task_prerun: {task}") == log.count(f"told of task_postrun: {task}") >= 2
-    assert "Traceback" not in log
+    # Said last of all, when its reply was sent already and its success or failure told.
+    begun, ended = (partial(_told, worker, name, task) for name in ("task_prerun", "task_postrun"))
+    await until(lambda: ended() == begun() >= 2, "the end of every run is told")
+    assert "Traceback" not in worker.log()
+
+
+def _told(worker: LocalProcess, name: str, task: str) -> int:
+    return worker.log().count(f"told of {name}: {task}\n")
 
 
 async def test_a_watched_worker_that_ends_hands_back_and_one_that_is_given_up_ends(

@@ -71,7 +71,7 @@ async def test_what_finds_every_machine_at_long_work_stays_in_the_queue(
     start_machine: StartMachine,
     nothing_left: Callable[[], bool],
 ) -> None:
-    machines = [start_machine(WORKER_SIZE="1") for _ in range(2)]
+    machines = [start_machine(**_NO_LOSS) for _ in range(2)]
     async with Client(settings) as fleet:
         await _warm_up(fleet)
         code = "%fork\n%hang"
