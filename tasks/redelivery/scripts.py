@@ -73,8 +73,8 @@ local function choose(interactive, bulk, turns)
       end
       if not is_list or redis.call('EXISTS', lane) == 0 then redis.call('RPOP', ring) end
       if entry then
-        local space = string.find(entry, ' ', 1, true)
-        if space then return string.sub(entry, 1, space - 1), string.sub(entry, space + 1), dropped end
+        local tag, message = string.match(entry, '^([%w%-]+) (.*)$')
+        if tag then return tag, message, dropped end
         return redis.sha1hex(entry), entry, dropped
       end
       producer = redis.call('LMOVE', ring, ring, 'LEFT', 'RIGHT')

@@ -391,6 +391,8 @@ class LeaseChannel(KombuChannel):
             raise Empty from None
         except redis.ResponseError as error:
             logger.debug("the broker refuses to hand over the next message: %s", error)
+            # Where it failed halfway: BLMOVE would not see that ticket again before another one comes.
+            self._untake(keys=[self.taken, self._keys().queue, self._keys().leases], client=self.client)
             raise Empty from error
         leased = self._lease(b"", lambda _: took)
         self.leased_tags[leased.tag] = leased.losses

@@ -116,6 +116,36 @@ def test_a_whole_message_has_its_turn_among_those_of_lanes(
     assert again == first != other
 
 
+def test_a_ticket_whose_message_could_not_be_leased_is_taken_again(
+    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings
+) -> None:
+    publish(broker, settings.queue)
+    taker.take(1)
+    broker.rename(keys.leased, keys.leased + "-apart")
+    broker.set(keys.leased, "no hash")
+    publish(broker, settings.queue)
+    taker.channel._brpop_start()
+    with pytest.raises(Empty):
+        taker.channel._brpop_read()
+    broker.rename(keys.leased + "-apart", keys.leased)
+    taker.take(2)
+
+
+@pytest.mark.parametrize("entry", [b"\xff\xfe x", b"\xff", b" x", b"x", b"", b"0123-abcd {}"])
+def test_what_no_client_puts_in_a_lane_is_a_dead_letter_and_harms_no_other(
+    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, entry: bytes
+) -> None:
+    lane = Lane(settings.queue, "bulk", "producer")
+    for count in (1, 2):  # the first is waited for, the other one follows a message
+        broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, lane.producer, entry)
+        publish(broker, settings.queue)
+        taker.take(count)
+        assert broker.llen(dead_key(settings.queue)) == count
+    for message in taker.messages:
+        message.ack()
+    assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
+
+
 @pytest.mark.parametrize("ends", ["pauses", "closes"])
 def test_what_is_leased_to_a_worker_that_takes_no_more_goes_back_and_counts_as_no_loss(
     taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, ends: str
