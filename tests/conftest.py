@@ -61,7 +61,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def _waiting_tasks() -> str:
     text = io.StringIO()
     for each in gc.get_objects():
-        if isinstance(each, asyncio.Task) and not each.done():
+        # By its type: `isinstance` asks what a weak proxy stands for, and raises where that is gone.
+        if issubclass(type(each), asyncio.Task) and not each.done():
             each.print_stack(file=text)
     return text.getvalue()
 
