@@ -1,5 +1,7 @@
 """Freezing and thawing without a pool, for tests that look at one process."""
 
+import dataclasses
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +89,14 @@ async def run(process: AsyncLeanREPLProcess, code: str, environment: int | None 
     response = await process.send(Command(code=code, environment=environment), timeout_seconds=LONG_SECONDS)
     assert isinstance(response, CommandResponse), response
     return response
+
+
+def that_waits(criu: Criu, folder: Path) -> Criu:
+    """One that stops before it begins: whoever wants to meet it at work is not too late."""
+    program = folder / "criu"
+    program.write_text(f'#!/bin/sh\nkill -STOP $$\nexec {shlex.quote(criu.program)} "$@"\n')
+    program.chmod(0o755)
+    return dataclasses.replace(criu, program=str(program))
 
 
 @contextmanager

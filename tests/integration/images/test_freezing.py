@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from producer.errors import PoolClosedError, ReplDiedError, ReplTimeoutError
-from tests.integration.images.cold import LONG_SECONDS, Freezer, run, small_disk
+from tests.integration.images.cold import LONG_SECONDS, Freezer, run, small_disk, that_waits
 from tests.integration.pool.processes import exists, run_in_background, runs
 from tests.needs import need
 from tests.waiting import until, wait_until
@@ -168,9 +168,12 @@ async def test_a_target_that_dies_while_it_is_frozen_costs_an_error_and_no_file(
 
 
 @pytest.mark.parametrize("project", ["scripted"], indirect=True)
-async def test_a_process_whose_criu_was_killed_serves_no_more(freezer: Freezer) -> None:
+async def test_a_process_whose_criu_was_killed_serves_no_more(
+    freezer: Freezer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """CRIU's code may still be in it."""
-    process = await freezer.start("%allocate 20000000")
+    freezer.criu = that_waits(freezer.criu, tmp_path_factory.mktemp("bin"))
+    process = await freezer.start()
     before = {*children(os.getpid())}
     freezing = asyncio.create_task(freezer.freeze(process))
     await until(lambda: {*children(os.getpid())} - before, "CRIU is at work")

@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 from producer.errors import PoolClosedError, ReplTimeoutError
 from producer.settings import Settings
 from producer.store import open_store
+from tests.integration.images.cold import that_waits
 from tests.integration.pool.processes import LONG_SECONDS, exists, runs
 from tests.waiting import until
 from workers.images.archive import Archive, folder_of
@@ -201,11 +202,16 @@ async def test_freezing_that_fails_does_not_keep_a_repl_from_working(
         stock.folder.with_name("away").rename(stock.folder)
 
 
-async def test_a_pool_whose_criu_was_killed_starts_another_repl(stock: ImageStock) -> None:
+async def test_a_pool_whose_criu_was_killed_starts_another_repl(criu: Criu, tmp_path: Path) -> None:
     def dumping() -> list[int]:
         below = with_descendants([os.getpid()])
         return [pid for pid in below if "criu" in run_as(pid) and "dump" in run_as(pid)]
 
+    with contextlib.closing(ImageStock(that_waits(criu, tmp_path), project="p", parent=tmp_path)) as stock:
+        await _kill_while(dumping, stock)
+
+
+async def _kill_while(dumping: Callable[[], list[int]], stock: ImageStock) -> None:
     async with opened(stock) as pool:
         await until(dumping, "the first REPL is being frozen")
         for pid in dumping():
@@ -219,6 +225,7 @@ async def test_a_pool_whose_criu_was_killed_starts_another_repl(stock: ImageStoc
 
 async def test_a_branch_goes_on_from_where_the_original_is(stock: ImageStock) -> None:
     async with opened(stock, size=3) as pool, pool.lease(HEADER) as repl:
+        await until(lambda: pool.snapshot().idle == 2, "the others are up, and what was to be frozen is")
         for _ in range(3):
             await say(repl, "")
         repl.states["a state"] = Handle("environment", 3)
@@ -314,7 +321,10 @@ async def test_a_kill_storm_among_thaws_leaves_the_pool_whole_and_nothing_behind
         gone = ever - pids(pool)
         await until(lambda: not any(map(runs, gone)), "what was killed is gone")
         assert stock.counts.thawed + stock.counts.thaw_failures > 0
-        assert namespaces(with_descendants([os.getpid()])) == namespaces(pids(pool)), "those of the killed are gone"
+        await until(
+            lambda: namespaces(with_descendants([os.getpid()])) == namespaces(pids(pool)),
+            "those of the killed are gone",
+        )
         images = [path for path in stock.folder.iterdir() if path.name.startswith("image-")]
         assert len(images) == 1, "nothing but the image is left in the folder"
         assert {path.suffix for path in images[0].iterdir()} <= {".img", ".log", ""}

@@ -234,7 +234,7 @@ def test_killing_the_group_kills_whatever_it_has_become(arena: Arena) -> None:
     marker = f"{arena.worker.marker}-fenced"
     try:
         _scattered(arena, marker, fenced=True)
-        assert until(lambda: not survivors(marker), seconds=10.0)
+        assert until(lambda: not survivors(marker))
     finally:
         kill_all(marker)
 
@@ -266,7 +266,7 @@ def test_nothing_survives_a_worker_that_is_killed(arena: Arena) -> None:
         worker = subprocess.run((sys.executable, "-c", program), stdout=subprocess.PIPE, check=False, timeout=120)
         assert worker.returncode == -signal.SIGKILL
         assert worker.stdout.strip().isdigit(), "the REPL ran"
-        assert until(lambda: not survivors(marker), seconds=10.0)
+        assert until(lambda: not survivors(marker))
     finally:
         kill_all(marker)
 

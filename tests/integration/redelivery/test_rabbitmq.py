@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import amqp
+import psutil
 import pytest
 import redis
 
@@ -61,13 +62,17 @@ async def _begun(calls: Sequence[Call[Any]], waiting: Callable[[], int]) -> None
 def _loaded(machine: Machine) -> int:
     """How many of its REPLs hold what `%allocate` had them hold: they have begun."""
     assert machine.pid is not None
-    return sum(repl.memory_info().rss > _BALLAST_BYTES for repl in scripted_repls(machine.pid))
+    loaded = 0
+    for repl in scripted_repls(machine.pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            loaded += repl.memory_info().rss > _BALLAST_BYTES
+    return loaded
 
 
 async def test_what_a_killed_worker_held_is_run_by_another(
     settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
 ) -> None:
-    doomed = start_machine()
+    doomed = start_machine(WORKER_SIZE="4")  # none waits for a REPL, and is just being handed back when it is killed
     async with Client(settings) as fleet:
         calls = [fleet.submit(RunCode(code=f"%sleep 6\n%say {number}")) for number in range(4)]
         await _begun(calls, waiting)
@@ -102,8 +107,9 @@ async def test_a_worker_that_drains_takes_nothing_more_and_answers_what_it_has(
 ) -> None:
     machine = start_machine(REDELIVERY_GRACE_SECONDS="30")
     async with Client(settings) as fleet:
-        running = fleet.submit(RunCode(code="%sleep 3\n%say done"))
-        await _begun([running], waiting)
+        running = fleet.submit(RunCode(code=f"%allocate {_BALLAST_BYTES}\n%sleep 3\n%say done"))
+        # What is on its way to a worker when that is told to end goes back.
+        await until(lambda: _loaded(machine) == 1, "it is at work")
         machine.ask_to_end()
         await until(lambda: "draining (SIGTERM)" in machine.log(), "it heard")
         late = fleet.submit(RunCode(code="%say late"))
@@ -142,9 +148,9 @@ async def test_what_ends_after_its_connection_is_a_word_in_the_log_and_answered_
 ) -> None:
     machine = start_machine()
     async with Client(settings) as fleet:
-        running = fleet.submit(RunCode(code="%sleep 2\n%say done", timeout_seconds=1000))
-        await _begun([running], waiting)
-        with paused_repls(machine.pid):
+        with paused_repls(machine.pid):  # before it is sent: it is not done too soon
+            running = fleet.submit(RunCode(code="%sleep 2\n%say done", timeout_seconds=1000))
+            await _begun([running], waiting)
             await asyncio.to_thread(rabbitmq.close_connections)
         assert (await running).messages[0].data == "done"
         await until(lambda: "its second answer is dropped" in machine.log(), "it says so")
@@ -152,11 +158,15 @@ async def test_what_ends_after_its_connection_is_a_word_in_the_log_and_answered_
     assert "CRITICAL" not in machine.log()
 
 
-async def test_a_hung_delivery_goes_to_others(settings: Settings, start_machine: StartMachine) -> None:
+async def test_a_hung_delivery_goes_to_others(
+    settings: Settings, start_machine: StartMachine, waiting: Callable[[], int]
+) -> None:
     hung = start_machine(REDELIVERY_LEASE_SECONDS="1", REDELIVERY_MAX_LEASE_SECONDS="2")
     async with Client(settings) as fleet:
         call = fleet.submit(RunCode(code="%sleep 6\n%say done"))
-        await until(lambda: "was held for longer than max_lease_seconds" in hung.log(), "it is given back")
+        await _begun([call], waiting)
+        with paused_repls(hung.pid):  # or it might be done first
+            await until(lambda: "was held for longer than max_lease_seconds" in hung.log(), "it is given back")
         assert (await call).messages[0].data == "done"
     assert hung.running
 
@@ -217,27 +227,27 @@ async def test_a_broker_that_restarts_in_between_loses_nothing_that_was_confirme
     with RabbitMQ(tmp_path / "rabbitmq") as server:
         publisher = open_publisher(server.url)
 
-        async def publish_as_a_client_does() -> None:
+        async def publish_as_a_client_does(count: int) -> None:
             while True:
                 with contextlib.suppress(BrokerUnavailableError):
-                    await publisher.publish(LANE, [message])
+                    await publisher.publish(LANE, [message] * count)
                     return
 
         try:
             # A queue that was made in the seconds before a kill of its only node is lost with it, as RabbitMQ writes
             # down late where its queues are. This one is known after a stop in good order.
-            await publisher.publish(LANE, [])
-            await asyncio.to_thread(server.stop, grace_seconds=30)
+            await asyncio.wait_for(publish_as_a_client_does(0), DEADLINE_SECONDS)
+            await asyncio.to_thread(server.stop, grace_seconds=DEADLINE_SECONDS)
             server.start()
             await asyncio.to_thread(server.wait_ready)
-            await asyncio.wait_for(publish_as_a_client_does(), DEADLINE_SECONDS)
-            await publisher.publish(LANE, [message] * 99)
+            await asyncio.wait_for(publish_as_a_client_does(1), DEADLINE_SECONDS)
+            await asyncio.wait_for(publish_as_a_client_does(99), DEADLINE_SECONDS)
             server.kill()
             with pytest.raises(BrokerUnavailableError):
                 await publisher.publish(LANE, [message])
             server.start()
             await asyncio.to_thread(server.wait_ready)
-            await asyncio.wait_for(publish_as_a_client_does(), DEADLINE_SECONDS)
+            await asyncio.wait_for(publish_as_a_client_does(1), DEADLINE_SECONDS)
             assert await publisher.backlog(LANE) >= 101
         finally:
             await publisher.close()

@@ -101,7 +101,9 @@ async def test_an_operator_ends_what_runs_and_what_waits_and_their_callers_are_t
     environ = worker_environ(settings.broker_url, settings.queue)
 
     def order(*words: str) -> None:
-        command = [sys.executable, "-P", "-m", "tasks", "control", *words]
+        # By itself it waits for a second only, and then it waits no longer than for the one that is named.
+        patience = (f"--timeout={DEADLINE_SECONDS:g}", f"--destination={machine.id}@{machine.id}")
+        command = [sys.executable, "-P", "-m", "tasks", "control", *patience, *words]
         subprocess.run(command, env=environ, cwd=machine.log_path.parent, check=True, capture_output=True)
 
     async with Client(settings) as fleet:

@@ -199,8 +199,10 @@ async def test_the_simulator_predicts_the_real_run(settings: Settings, fleet: Fl
     loop = asyncio.get_running_loop()
     async with Client(settings) as client:
         started = loop.time()
-        await asyncio.gather(*(client.run_code(f"%sleep {seconds}") for _ in range(operations)))
+        results = await asyncio.gather(*(client.run_code(f"%sleep {seconds}") for _ in range(operations)))
         real_seconds = loop.time() - started
+    # On a busy computer what only sleeps takes longer, too.
+    seconds = sum(result.timing.lean_seconds for result in results) / operations
     boot_seconds = fleet.steps[-1].snapshot.boot_seconds
     same = Scenario(
         description="the same",
@@ -221,12 +223,12 @@ async def test_the_simulator_predicts_the_real_run(settings: Settings, fleet: Fl
 
     predicted = simulate(same, PolicyRule(POLICY))
     assert abs(fleet.peak - predicted.peak_machines) <= 1
-    # A busy computer may be slow to start Python; twice as long is another fleet, though: one of a single machine, of
-    # machines of a single slot, or with operations that take three times as long explains the run less well.
+    # Another fleet, one of a single machine, of machines of a single slot, or with operations that take three times as
+    # long, explains the run less well.
     others: dict[str, dict[str, Any]] = {
         "one machine": {"offers": (msgspec.structs.replace(same.offers[0], quota=1),)},
         "one slot": {"offers": (msgspec.structs.replace(same.offers[0], slots=1),)},
         "long operations": {"operations": {"run_code": Operations(seconds=Constant(seconds=3 * seconds))}},
     }
     misses = {name: missed(msgspec.structs.replace(same, **fields)) for name, fields in others.items()}
-    assert missed(same) < min(2.0, *misses.values()), (real_seconds, misses)
+    assert missed(same) < min(misses.values()), (real_seconds, misses)

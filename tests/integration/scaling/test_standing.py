@@ -41,8 +41,8 @@ async def test_a_dry_run_over_local_machines_sees_those_of_the_controller_beside
 
 
 async def test_it_only_says_what_it_would_do(redis: Redis, settings: Settings) -> None:
-    await Workers(redis, settings.queue).say("a")
     await enqueue(settings, *[CODE] * 100_000, at=time.time() - 300)
+    await Workers(redis, settings.queue).say("a")
     environ = {
         **os.environ,
         "LEANFLEET_BROKER_URL": settings.broker_url,

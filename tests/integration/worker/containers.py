@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_celery import CeleryTestContainer
 
+from tasks.stack.machine import Machine
 from tasks.stack.process import LocalProcess
 from tasks.stack.valkey import Valkey
 
@@ -69,7 +70,7 @@ class ValkeyContainer(ProcessContainer):
 class PlainWorker(LocalProcess):
     """`celery -A tasks worker` and nothing else, as somebody who knows Celery starts it."""
 
-    ready_seconds = 60.0
+    ready_seconds = Machine.ready_seconds
 
     def __init__(self, *, name: str, command: list[str], log_path: Path, environ: dict[str, str], root: Path) -> None:
         super().__init__(name=name, command=command, log_path=log_path, environ=environ, directory=root)
