@@ -25,6 +25,12 @@ _TEMPORARY = f"{_HIDDEN}leanfleet-"
 _PAGE = 1000
 
 
+def _raise_unless_absent(error: OSError) -> None:
+    """A folder that cannot be read is not an empty one: what is in it may be all that another object is kept for."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error
+
+
 class FileBackend(Backend):
     """Every object is a file that is written aside and then given its name in one step.
 
@@ -109,9 +115,11 @@ class FileBackend(Backend):
             if not info.name.rpartition("/")[2].startswith(_HIDDEN):
                 yield info
 
-    async def _found(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+    async def _found(
+        self, prefix: str, *, on_error: Callable[[OSError], None] | None = _raise_unless_absent
+    ) -> AsyncIterator[ObjectInfo]:
         """All files with names that begin like this, hidden ones among them."""
-        paths = self._walk(prefix)
+        paths = self._walk(prefix, on_error)
 
         def look() -> Iterable[ObjectInfo] | None:
             page = [*itertools.islice(paths, _PAGE)]
@@ -126,10 +134,10 @@ class FileBackend(Backend):
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                 yield self._info(path)
 
-    def _walk(self, prefix: str) -> Iterator[Path]:
+    def _walk(self, prefix: str, on_error: Callable[[OSError], None] | None) -> Iterator[Path]:
         # Only the folders that can hold names with this prefix are looked into.
         top = self._folder / Path(prefix).parent if "/" in prefix else self._folder
-        for parent, folders, files in os.walk(top, onerror=_raise_unless_absent):
+        for parent, folders, files in os.walk(top, onerror=on_error):
             at = Path(parent)
             inside = "" if at == self._folder else at.relative_to(self._folder).as_posix() + "/"
             folders[:] = [
@@ -144,7 +152,7 @@ class FileBackend(Backend):
         limit = dt.datetime.now(dt.UTC) - older_than
         abandoned = [
             info
-            async for info in self._found("")
+            async for info in self._found("", on_error=None)  # what we cannot read is not ours, such as `lost+found`
             if info.name.rpartition("/")[2].startswith(_TEMPORARY) and info.modified_at < limit
         ]
         if abandoned and not dry_run:
@@ -160,9 +168,3 @@ class FileBackend(Backend):
 
     async def aclose(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _raise_unless_absent(error: OSError) -> None:
-    """A folder that cannot be read is not an empty one: what is in it may be all that another object is kept for."""
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        raise error

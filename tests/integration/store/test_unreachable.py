@@ -109,3 +109,23 @@ async def test_a_half_written_file_is_never_an_object_and_goes_when_it_is_old(tm
             assert [info.name for info in swept] == ["blobs/00/.leanfleet-0123"]
         assert not old.exists()
         assert new.exists()
+
+
+async def test_a_folder_that_cannot_be_read_keeps_nothing_else_from_being_swept(tmp_path: Path) -> None:
+    """At the root of a volume there is root's `lost+found`; here one that nobody can read by its path."""
+    left = tmp_path / "blobs" / ".leanfleet-0123"
+    left.parent.mkdir()
+    left.write_bytes(b"da")
+    os.utime(left, (0, 0))
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):  # each name as long as may be: the path of the last is longer than a path may be
+        os.mkdir("x" * 255, dir_fd=at)
+        below = os.open("x" * 255, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    async with open_store(Settings(store_url=tmp_path.as_uri())) as store:
+        with pytest.raises(StoreUnavailableError, match="too long"):
+            _ = [info async for info in store.list()]
+        assert await store.sweep(older_than=dt.timedelta(0))
+    assert not left.exists()
