@@ -25,6 +25,16 @@ _INNER_PORTS = (
 )
 
 
+def _kept_secret(path: Path) -> str:
+    """As old as the server's folder: who was told it can go on after a new start."""
+    path.touch(mode=0o600)
+    secret = path.read_text(encoding="ascii", errors="ignore").strip()
+    if not secret:
+        secret = secrets.token_urlsafe(24)
+        path.write_text(secret, encoding="ascii")
+    return secret
+
+
 class Seaweed(LocalProcess):
     """SeaweedFS: conditional writes, checksums and signatures are checked as in Amazon's S3.
 
@@ -34,7 +44,7 @@ class Seaweed(LocalProcess):
     ready_seconds = 60.0
 
     def __init__(self, directory: Path, *, port: int | None = None, bucket: str = "leanfleet") -> None:
-        """`directory` belongs to this server alone; its secret is made up anew.
+        """`directory` belongs to this server alone, its secret among it.
 
         Raises:
             PortInUseError: something listens on `port`.
@@ -43,9 +53,9 @@ class Seaweed(LocalProcess):
         self.port = claim(port, option="--store-port")
         self.bucket = bucket
         self.access_key = "leanfleet"
-        self.secret_key = secrets.token_urlsafe(24)
         program = find_seaweed()
         directory.mkdir(parents=True, exist_ok=True)
+        self.secret_key = _kept_secret(directory / "secret")
         config = directory / "s3.json"
         identity = {
             "name": "leanfleet",

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import signal
@@ -47,11 +48,13 @@ def test_what_valkey_held_is_there_after_it_was_killed(tmp_path: Path) -> None:
 
 def test_a_store_that_is_started_again_keeps_its_secret_and_what_it_holds(tmp_path: Path) -> None:
     with Seaweed(tmp_path / "store") as server:
-        server.client().put_object(Bucket=server.bucket, Key="kept", Body=b"yes")
+        with contextlib.closing(server.client()) as client:
+            client.put_object(Bucket=server.bucket, Key="kept", Body=b"yes")
         known = server.environ
     with Seaweed(tmp_path / "store", port=server.port) as again:
         assert again.environ == known
-        assert again.client().get_object(Bucket=again.bucket, Key="kept")["Body"].read() == b"yes"
+        with contextlib.closing(again.client()) as client:
+            assert client.get_object(Bucket=again.bucket, Key="kept")["Body"].read() == b"yes"
     assert (tmp_path / "store" / "secret").stat().st_mode & 0o077 == 0
     with Seaweed(tmp_path / "another") as other:
         assert other.environ != known
