@@ -266,7 +266,8 @@ def _waiting(broker: Valkey) -> int:
 
 
 def test_output_that_nobody_reads_any_more_ends_it_quietly(valkey: Valkey, tmp_path: Path) -> None:
-    texts = write(tmp_path / "a.jsonl", *({"id": str(n), "code": f"#eval {n}"} for n in range(200)))
+    # More than a pipe holds: it cannot have written everything before nobody reads.
+    texts = write(tmp_path / "a.jsonl", *({"id": f"{n:01000}", "code": f"#eval {n}"} for n in range(200)))
     with Responder(url=valkey.url):
         process = start("--json", texts, broker_url=valkey.url)
         assert process.stdout is not None

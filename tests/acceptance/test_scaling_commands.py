@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.stack.ports import free_port
 from tasks.stack.valkey import Valkey
 from tests.waiting import wait_until
 
@@ -131,9 +132,7 @@ def test_a_taken_metrics_port_is_said(directory: Path, valkey: Valkey) -> None:
 
 
 def test_it_serves_metrics_until_sigterm(directory: Path, valkey: Valkey) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {
         "BROKER_URL": valkey.url,
         "QUEUE": f"scaling-{uuid.uuid4().hex[:8]}",

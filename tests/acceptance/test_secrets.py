@@ -25,7 +25,7 @@ from tasks.stack.ports import HOST, free_port
 from tasks.stack.process import LocalProcess
 from tasks.stack.valkey import Valkey
 from tests.machines import ROOT, worker_environ
-from tests.waiting import until, wait_until
+from tests.waiting import DEADLINE_SECONDS, until, wait_until
 from workers.states.signing import Signer
 
 CANARIES = {
@@ -167,8 +167,9 @@ async def test_workers_flower_and_metrics_show_no_secret(stage: Stage) -> None:
         for process in (worker, flower):
             stack.callback(process.kill)
             process.start()
-        worker.wait_until(lambda: " ready." in worker.log(), timeout_seconds=60)
+        worker.wait_until(lambda: " ready." in worker.log(), timeout_seconds=DEADLINE_SECONDS)
         flower.wait_ready()
+        await until(lambda: json.loads(fetch(f"{flower.url}/workers?json=1"))["data"], "Flower hears of events")
         async with leanfleet.connect(settings=Settings(broker_url=stage.url, queue=QUEUE)) as fleet:
             assert (await fleet.run_code("%say hello")).ok
             assert "canary" not in str((await fleet.run_code("%environ")).messages)
@@ -185,8 +186,8 @@ async def test_workers_flower_and_metrics_show_no_secret(stage: Stage) -> None:
 
         await until(known, "Flower knows the worker")
         [name] = known()
+        await until(lambda: json.loads(fetch(f"{flower.url}/api/tasks")), "Flower knows of tasks")
         task_ids = list(json.loads(fetch(f"{flower.url}/api/tasks")))
-        assert task_ids
         pages = ["/", "/workers", f"/worker/{name}", "/tasks", "/broker", "/api/workers?refresh=1", "/api/tasks"]
         pages += ["/api/queues/length", "/metrics", "/nowhere", f"/task/{task_ids[0]}", "/api/task/types"]
         for page in pages:
@@ -212,7 +213,7 @@ async def test_a_worker_and_a_client_that_lose_their_broker_show_no_secret(
         worker = stage.worker("bereft")
         stack.callback(worker.kill)
         worker.start()
-        worker.wait_until(lambda: " ready." in worker.log(), timeout_seconds=60)
+        worker.wait_until(lambda: " ready." in worker.log(), timeout_seconds=DEADLINE_SECONDS)
         async with leanfleet.connect(settings=Settings(broker_url=stage.url, queue=QUEUE)) as fleet:
             assert (await fleet.run_code("%say hello")).ok
             server.kill()

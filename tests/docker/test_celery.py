@@ -30,7 +30,7 @@ async def test_every_result_of_a_batch_arrives_once_when_a_worker_container_is_k
                 break
         workers[0].kill()
         assert (await batches.status(batch_id)).answered < PROOFS
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(900):
             statuses = [status async for status in batches.watch(batch_id, every_seconds=0.2)]
         assert (statuses[-1].answered, statuses[-1].outcomes) == (PROOFS, {"ok": PROOFS})
         results = await batches.results(batch_id)

@@ -71,7 +71,13 @@ def test_the_controller_measures_what_it_may_not_change(compose: Compose) -> Non
         return Scrape(text).value("leanfleet_autoscale_machines", state="warm")
 
     wait_until(lambda: warm() == expected, "it sees the workers")
-    assert docker("inspect", "--format", "{{.State.Health.Status}}", controller).strip() == "healthy"
+    _wait_healthy(controller)
+
+
+def _wait_healthy(container: str) -> None:
+    """A busy machine is late for a check now and then."""
+    look = ("inspect", "--format", "{{.State.Health.Status}}", container)
+    wait_until(lambda: docker(*look).strip() == "healthy", "it is healthy")
 
 
 def test_no_image_runs_as_root_or_with_capabilities(compose: Compose) -> None:
@@ -80,7 +86,7 @@ def test_no_image_runs_as_root_or_with_capabilities(compose: Compose) -> None:
         found = json.loads(docker("inspect", container))[0]
         assert found["Config"]["User"] == "leanfleet"
         assert found["Config"]["Entrypoint"][0] == "tini"
-        assert found["State"]["Health"]["Status"] == "healthy", service
+        _wait_healthy(container)
         assert found["HostConfig"]["CapDrop"] == ["ALL"]
         assert not found["HostConfig"]["Privileged"]
 

@@ -57,6 +57,7 @@ async def test_operations_are_shown_by_kind_briefly_and_failures_as_failures(
             return json.loads(fetch(f"{flower.url}/api/workers?refresh=1"))
 
         await until(workers, "Flower knows the worker")
+        await until(lambda: json.loads(fetch(f"{flower.url}/workers?json=1"))["data"], "and hears of events")
         assert list(workers()) == ["machine0@i-0abc"]
         assert (await fleet.run_code(CODE)).outcome is Outcome.OK
         assert (await fleet.run_code("%hang", timeout_seconds=0.2)).outcome is Outcome.TIMEOUT
