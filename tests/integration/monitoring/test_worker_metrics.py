@@ -149,12 +149,7 @@ async def test_a_machine_that_is_being_taken_says_so_while_it_drains(
 ) -> None:
     with metadata_service() as metadata:
         url = served_at(
-            await asyncio.to_thread(
-                start_machine,
-                MACHINE_PROVIDER="aws",
-                MACHINE_METADATA_URL=metadata.url,
-                REDELIVERY_GRACE_SECONDS="600",  # it must not be gone before it was looked at
-            )
+            await asyncio.to_thread(start_machine, MACHINE_PROVIDER="aws", MACHINE_METADATA_URL=metadata.url)
         )
         assert scrape(url).value(W + "preempted") == 0
         call = asyncio.ensure_future(fleet.run_code("%sleep 600", timeout_seconds=1000))

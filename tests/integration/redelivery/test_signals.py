@@ -72,7 +72,6 @@ async def test_signals_of_success_failure_and_every_run_are_sent(
     task = "leanfleet.run_code"
     await until(lambda: f"told of task_success: {task}" in worker.log(), "its success is told")
     await until(lambda: f"told of task_failure: {task}" in worker.log(), "its failure is told")
-    # Said last of all, when its reply was sent already and its success or failure told.
     begun, ended = (partial(_told, worker, name, task) for name in ("task_prerun", "task_postrun"))
     await until(lambda: ended() == begun() >= 2, "the end of every run is told")
     assert "Traceback" not in worker.log()
