@@ -73,8 +73,8 @@ local function choose(interactive, bulk, turns)
       end
       if not is_list or redis.call('EXISTS', lane) == 0 then redis.call('RPOP', ring) end
       if entry then
-        local tag, message = string.match(entry, '^([%w%-]+) (.*)$')
-        if tag then return tag, message, dropped end
+        local tag, start = string.match(entry, '^([%w%-]+) ()')
+        if tag then return tag, string.sub(entry, start), dropped end
         return redis.sha1hex(entry), entry, dropped
       end
       producer = redis.call('LMOVE', ring, ring, 'LEFT', 'RIGHT')
