@@ -431,13 +431,16 @@ async def test_a_cancelled_request_that_is_answered_soon_costs_no_repl() -> None
     async with opened() as pool:
         await pool.ready()
         before = pids(pool)
-        call = asyncio.create_task(run_one(pool, f"%sleep {3 * SOON_SECONDS}\n%say the cancelled one's"))
+        (pid,) = before
+        os.kill(pid, signal.SIGSTOP)  # "soon" is when this test says so
+        call = asyncio.create_task(run_one(pool, "%say the cancelled one's"))
         await until(lambda: pool.snapshot().busy == 1, "it is at work")
         await asyncio.sleep(0)
         call.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await call
         assert pool.snapshot().busy == 1  # until its reply has come
+        os.kill(pid, signal.SIGCONT)
         assert await run_one(pool, "%say mine") == "mine"
         assert pids(pool) == before
 

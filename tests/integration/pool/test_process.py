@@ -202,11 +202,13 @@ async def test_a_repl_inherits_no_descriptor_of_its_worker() -> None:
 async def test_a_process_whose_request_was_cancelled_is_good_again_when_the_reply_comes(
     repl: AsyncLeanREPLProcess,
 ) -> None:
-    task = await run_in_background(repl, f"%sleep {3 * SOON_SECONDS}\n%say the cancelled one's")
+    os.kill(repl.pid, signal.SIGSTOP)  # it answers when this test says so
+    task = await run_in_background(repl, "%say the cancelled one's")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not repl.is_settled
+    os.kill(repl.pid, signal.SIGCONT)
     assert await repl.settle(LONG_SECONDS)
     assert (await run(repl, "%say mine")).messages[0].data == "mine"
 

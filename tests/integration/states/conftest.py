@@ -45,6 +45,12 @@ def project() -> LeanProject:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that find what is announced however busy this machine is."""
+    monkeypatch.setattr("workers.states.blobs._LOOK_SECONDS", 30.0)
+
+
+@pytest.fixture
 def store_url(tmp_path: Path) -> str:
     return (tmp_path / "store").as_uri()
 

@@ -35,8 +35,9 @@ def broker(valkey: Valkey) -> Iterator[redis.Redis]:
 @pytest.fixture(autouse=True)
 def _workers(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """Two, with one REPL each, so that two operations cannot be on the same one."""
-    remembering = {"WORKER_SIZE": "1", "WORKER_SPARES": "0", "WORKER_ANSWER_TTL_SECONDS": "60"}
-    environ = worker_environ(settings.broker_url, settings.queue, RESULT_URL=settings.result_url, **remembering)
+    ours = {"WORKER_SIZE": "1", "WORKER_SPARES": "0", "WORKER_ANSWER_TTL_SECONDS": "60"}
+    ours["REDELIVERY_LEASE_SECONDS"] = "60"  # lost by no stop of a busy machine
+    environ = worker_environ(settings.broker_url, settings.queue, RESULT_URL=settings.result_url, **ours)
     with ExitStack() as stack:
         machines = [Machine(f"machine{number}", directory=tmp_path, environ=environ) for number in range(2)]
         for machine in machines:

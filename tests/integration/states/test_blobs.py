@@ -85,12 +85,6 @@ async def test_an_exported_state_is_restored_elsewhere_from_its_blob(start: Star
         assert going_on.tactics[1].outcome is Outcome.LEAN_ERROR
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that find what is announced however busy this machine is."""
-    monkeypatch.setattr(blobs_module, "_LOOK_SECONDS", 30.0)
-
-
 async def stored_blobs(worker: Worker) -> int:
     return len([info async for info in worker.store.list(f"{BLOBS}/")])
 

@@ -89,7 +89,7 @@ async def test_each_tactic_has_its_own_outcome(start: Start) -> None:
 async def test_an_endless_tactic_takes_no_other_with_it(start: Start) -> None:
     async with start() as worker:
         state = await hole(worker)
-        result = await try_tactics(worker, state, "constructor", ENDLESS, "exact ⟨hp, hq⟩", ENDLESS, timeout_seconds=1)
+        result = await try_tactics(worker, state, "constructor", ENDLESS, "exact ⟨hp, hq⟩", ENDLESS, timeout_seconds=3)
         assert [tactic.outcome for tactic in result.tactics] == [
             Outcome.OK,
             Outcome.TIMEOUT,

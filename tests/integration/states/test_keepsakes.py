@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from producer.operation import ImportState, RunCode
 from producer.outcome import Outcome
 from producer.result import Restored, RunCodeResult
@@ -9,6 +11,7 @@ from producer.state import StateRef
 from tests.integration.states.conftest import Start, Worker
 from tests.waiting import until
 
+pytestmark = pytest.mark.usefixtures("patient")
 # Some hundred milliseconds of work before the hole, far more than fetching a pickle takes.
 _BEFORE = (f"theorem before{number} (p q : Prop) (h : p ∧ q) : q ∧ p := ⟨h.2, h.1⟩" for number in range(600))
 DEAR = "\n".join([*_BEFORE, "theorem dear (p q : Prop) (hp : p) (hq : q) : p ∧ q := by sorry"])

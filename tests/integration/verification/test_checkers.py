@@ -93,7 +93,9 @@ async def test_a_checker_that_comes_to_no_judgement_proves_nothing(
     start: Start, tmp_path: Path, checker: str, order: str, outcome: Outcome
 ) -> None:
     async with start(**checked_by(checker, tmp_path)) as executor:
-        result = await verify(executor, f"{PROOF}-- {order}", STATEMENT, timeout_seconds=3.0, memory_bytes=2 * 1024**3)
+        seconds = 3.0 if outcome is Outcome.TIMEOUT else 60.0
+        limits = {"timeout_seconds": seconds, "memory_bytes": 2 * 1024**3}
+        result = await verify(executor, f"{PROOF}-- {order}", STATEMENT, **limits)
         assert (result.outcome, result.verdict) == (outcome, Verdict.ERROR)
         assert "external checker" in result.reason
         assert (await verify(executor, PROOF, STATEMENT)).is_proved  # and harms no other proof
