@@ -8,7 +8,6 @@
 
 At every moment a message is in exactly one of these places, and every place but `gone` is looked after: `taken` by the
 consumer's registration, `leased` by the lease. The only step that waits, BLMOVE, cannot be a script, hence `taken`.
-NEXT goes both steps at once, when there is nothing to wait for.
 
 A worker waits for one list only, so the queue tells of every message. What is in a lane is told of by a ticket, an
 empty string; which message it stands for is decided when it is taken. Hence a ticket may be lost or doubled without
@@ -138,17 +137,6 @@ redis.call('HSET', KEYS[2], chosen, message)
 redis.call('ZADD', KEYS[3], now, chosen)
 return {{0, chosen, message, dropped}}
 """
-)
-
-# As TAKE, when the next entry of the queue is a ticket; false when it is none, and nothing was done. A worker that has
-# just been given a message asks so for the next one: that is one round trip, and BLMOVE and TAKE are two.
-NEXT = (
-    ALSO_WHEN_FULL.format(3)
-    + """
-if redis.call('LINDEX', KEYS[5], -1) ~= '' then return false end
-redis.call('LMOVE', KEYS[5], KEYS[1], 'RIGHT', 'LEFT')
-"""
-    + TAKE
 )
 
 # KEYS taken, queue, leases. Puts back what was taken and not leased, and returns how many messages that were.

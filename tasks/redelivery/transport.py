@@ -16,7 +16,7 @@ import secrets
 import socket
 import time
 from queue import Empty
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import redis
 from kombu.transport import redis as kombu_redis
@@ -59,13 +59,6 @@ logger = logging.getLogger(__name__)
 _REGISTER_SECONDS = 5.0
 # A server that refuses to hand over messages is asked again after this time.
 _REFUSED_SECONDS = 0.5
-
-
-class _Leased(NamedTuple):
-    tag: str
-    losses: int  # of its leases so far
-    raw: bytes
-    payload: dict[str, Any]
 
 
 class LeaseQoS(KombuQoS):
@@ -178,15 +171,12 @@ class LeaseChannel(KombuChannel):
         self.on_dropped: Callable[[int], None] = lambda _: None
         self._registered_at = float("-inf")
         self._ask_at = float("-inf")
-        # Whether the next message is asked for by NEXT: it does not wait, and one that is there is followed by others.
-        self._is_eager = False
         super().__init__(*args, **kwargs)
         self.appetite = Appetite(repls=self.repls)
         client = self._create_client()
         self._register_consumer = client.register_script(scripts.REGISTER)
         self._pop = client.register_script(scripts.POP)
         self._take = client.register_script(scripts.TAKE)
-        self._next = client.register_script(scripts.NEXT)
         self._untake = client.register_script(scripts.UNTAKE)
         self._empty = client.register_script(scripts.PURGE)
         self._ack = client.register_script(scripts.ACK)
@@ -303,10 +293,6 @@ class LeaseChannel(KombuChannel):
             self._registered_at = now
         self._in_poll = self.client.connection
         self._brpop_sent_at = now
-        if self._is_eager:
-            names = self._take_keys()
-            self.client.connection.send_command("EVALSHA", self._next.sha, len(names), *names, "")
-            return
         wait_seconds = self.brpop_timeout if timeout is None else timeout
         self.client.connection.send_command("BLMOVE", keys.queue, self.taken, "RIGHT", "LEFT", wait_seconds)
 
@@ -316,8 +302,6 @@ class LeaseChannel(KombuChannel):
             return bool(super()._brpop_read(**options))
         try:
             try:
-                if self._is_eager:
-                    return self._receive_next(**options)
                 message = self._popped(**options)
                 if message is None:
                     raise Empty
@@ -341,8 +325,10 @@ class LeaseChannel(KombuChannel):
                 self._ask_at = float("-inf")
         return message
 
-    def _lease(self, raw: bytes, take: "Callable[[str], Any]") -> _Leased:
-        """Lease what was taken, or what it is a ticket for. `take` gives what TAKE answers for a tag.
+    def _lease(self, raw: bytes) -> tuple[str, int, bytes, dict[str, Any]]:
+        """Lease what was taken, or what it is a ticket for.
+
+        Returns delivery tag, lost leases so far, and the message: as it is on the server, and read.
 
         Raises:
             Empty: it is not there any more, or is no message: then it is among the dead letters.
@@ -352,7 +338,7 @@ class LeaseChannel(KombuChannel):
         try:
             if raw:
                 tag, payload = read_message(raw, most_bytes=self.most_bytes)
-            took = take(tag)
+            took = self._take(keys=self._take_keys(), args=[tag], client=self.client)
             if took is None:
                 raise Empty
             losses, *chosen = took
@@ -376,58 +362,28 @@ class LeaseChannel(KombuChannel):
             if tag:
                 self.acknowledge(tag)
             raise Empty from error
-        return _Leased(tag, losses, raw, payload)
-
-    def _wants(self) -> bool:
-        return not self.paused and self._takes_leases() and self.has_appetite()
-
-    def _receive_next(self, **options: Any) -> bool:
-        """Deliver the message that NEXT leased. Where there was none, BLMOVE waits for one."""
-        self._is_eager = False
-        try:
-            took: Any = self.client.parse_response(self.client.connection, "EVALSHA", **options)
-        except redis.exceptions.NoScriptError:
-            self.client.script_load(scripts.NEXT)
-            raise Empty from None
-        except redis.ResponseError as error:
-            logger.debug("the broker refuses to hand over the next message: %s", error)
-            # Where it failed halfway: BLMOVE would not see that ticket again before another one comes.
-            self._untake(keys=[self.taken, self._keys().queue, self._keys().leases], client=self.client)
-            raise Empty from error
-        leased = self._lease(b"", lambda _: took)
-        self.leased_tags[leased.tag] = leased.losses
-        if not self._wants():
-            self.hand_back(leased.tag)
-            raise Empty
-        self._is_eager = True
-        return self._hand_on(leased)
+        return tag, losses, raw, payload
 
     def _receive_message(self, raw: bytes) -> bool:
         """Lease what is in the `taken` list, and deliver it."""
-        if not self._wants():
-            self._untake(keys=[self.taken, self._keys().queue, self._keys().leases], client=self.client)
+        keys = self._keys()
+        if self.paused or not self._takes_leases() or not self.has_appetite():
+            self._untake(keys=[self.taken, keys.queue, keys.leases], client=self.client)
             raise Empty
-        leased = self._lease(raw, lambda tag: self._take(keys=self._take_keys(), args=[tag], client=self.client))
-        self.leased_tags[leased.tag] = leased.losses
-        self._is_eager = not raw
-        return self._hand_on(leased)
-
-    def _hand_on(self, leased: _Leased) -> bool:
-        """Give it to Celery's loop."""
-        tag, losses, raw, payload = leased
-        queue = self._keys().queue
+        tag, losses, raw, payload = self._lease(raw)
+        self.leased_tags[tag] = losses
         if losses:
             payload["headers"][LOSSES_HEADER] = losses
             payload["properties"]["delivery_info"]["redelivered"] = True
         try:
-            self.connection._deliver(payload, queue)  # noqa: SLF001 - as the method that this one replaces does
+            self.connection._deliver(payload, keys.queue)  # noqa: SLF001 - as the method that this one replaces does
         except self.connection_errors:
             raise
         except Exception as error:
             # Raised further it would end this worker, and then every other one that takes this message.
-            logger.exception("a message that cannot be handled was put among the dead letters of %s", queue)
+            logger.exception("a message that cannot be handled was put among the dead letters of %s", keys.queue)
             with self.client.pipeline() as pipeline:
-                bury(pipeline, queue, unreadable(tag, raw, f"{type(error).__name__}: {error}"))
+                bury(pipeline, keys.queue, unreadable(tag, raw, f"{type(error).__name__}: {error}"))
                 pipeline.execute()
             self.qos.ack(tag)
         return True

@@ -148,32 +148,15 @@ class Leases(RuleBasedStateMachine):
         self._take(worker, lambda: self.client.lmove(self.keys.queue, self._taken(worker), "RIGHT", "LEFT"))
 
     def _take(self, worker: int, pop: Callable[[], object]) -> None:
-        self.client.eval(scripts.REGISTER, 1, self.keys.consumers, self._taken(worker))
+        keys = self.keys
+        self.client.eval(scripts.REGISTER, 1, keys.consumers, self._taken(worker))
         in_lanes = set(self._in_lanes())
         raw = pop()
         if raw is None:
             return
         tag = "" if raw == b"" else next(tag for tag, message in self.published.items() if message == raw)
-        self._lease(worker, scripts.TAKE, tag, in_lanes)
-
-    @rule(worker=WORKERS)
-    def take_next(self, worker: int) -> None:
-        """Both halves at once, of what a ticket stands for."""
-        self.client.eval(scripts.REGISTER, 1, self.keys.consumers, self._taken(worker))
-        if self.client.lindex(self.keys.queue, -1) == b"":
-            self._lease(worker, scripts.NEXT, "", set(self._in_lanes()))
-            return
-        places = self._places()
-        assert self.client.eval(scripts.NEXT, 8, *self._names(worker), "") is None
-        assert self._places() == places
-
-    def _names(self, worker: int) -> tuple[str, ...]:
-        keys = self.keys
-        lanes = (keys.interactive, keys.bulk, keys.turns)
-        return (self._taken(worker), keys.leased, keys.leases, keys.losses, keys.queue, *lanes)
-
-    def _lease(self, worker: int, script: str, tag: str, in_lanes: set[bytes]) -> None:
-        took = self.client.eval(script, 8, *self._names(worker), tag)
+        names = (self._taken(worker), keys.leased, keys.leases, keys.losses, keys.queue)
+        took = self.client.eval(scripts.TAKE, 8, *names, keys.interactive, keys.bulk, keys.turns, tag)
         self._note_dropped(in_lanes, lined_up=tag)
         self._note_spare()
         if took is None or took[0] is None:
@@ -255,7 +238,6 @@ class Leases(RuleBasedStateMachine):
                 self.client.lmove(keys.queue, self._taken(worker), "RIGHT", "LEFT")
             self.renew(worker)
             self._take(worker, lambda: self.client.eval(scripts.POP, 3, keys.queue, self._taken(worker), keys.leases))
-            self.take_next(worker)
             for tag in list(self.beliefs[worker]):
                 del self.beliefs[worker][tag]
                 self._acknowledge(tag)

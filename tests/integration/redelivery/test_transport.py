@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from queue import Empty
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -28,7 +27,6 @@ from tasks.redelivery.dead import DeadLetter, dead_key
 from tasks.redelivery.keeper import Keeper
 from tasks.redelivery.keys import QueueKeys
 from tests.chaos.proxy import Proxy
-from tests.lanes import waiting
 from tests.waiting import wait_until
 
 
@@ -71,27 +69,6 @@ def publish(broker: redis.Redis, queue: str) -> str:
     return message.id
 
 
-def commands(broker: redis.Redis, command: str) -> int:
-    """How often the server was asked that so far."""
-    return int(broker.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
-
-
-def test_while_messages_wait_one_round_trip_takes_each(
-    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings
-) -> None:
-    sent = [publish(broker, settings.queue) for _ in range(12)]
-    taker.take(2)  # to the second the server says that it does not know the script
-    waits = commands(broker, "blmove")
-    taker.take(12)
-    assert commands(broker, "blmove") == waits
-    sent.append(publish(broker, settings.queue))
-    taker.take(13)
-    assert [message.headers["id"] for message in taker.messages] == sent
-    for message in taker.messages:
-        message.ack()
-    assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
-
-
 def test_a_server_that_forgot_its_scripts_is_told_them_again(
     taker: Taker, broker: redis.Redis, settings: Settings
 ) -> None:
@@ -116,53 +93,17 @@ def test_a_whole_message_has_its_turn_among_those_of_lanes(
     assert again == first != other
 
 
-def test_a_ticket_whose_message_could_not_be_leased_is_taken_again(
-    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings
-) -> None:
-    publish(broker, settings.queue)
-    taker.take(1)
-    broker.rename(keys.leased, keys.leased + "-apart")
-    broker.set(keys.leased, "no hash")
-    publish(broker, settings.queue)
-    taker.channel._brpop_start()
-    with pytest.raises(Empty):
-        taker.channel._brpop_read()
-    broker.rename(keys.leased + "-apart", keys.leased)
-    taker.take(2)
-
-
 @pytest.mark.parametrize("entry", [b"\xff\xfe x", b"\xff", b" x", b"x", b"", b"0123-abcd {}"])
 def test_what_no_client_puts_in_a_lane_is_a_dead_letter_and_harms_no_other(
     taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, entry: bytes
 ) -> None:
     lane = Lane(settings.queue, "bulk", "producer")
-    for count in (1, 2):  # the first is waited for, the other one follows a message
-        broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, lane.producer, entry)
-        publish(broker, settings.queue)
-        taker.take(count)
-        assert broker.llen(dead_key(settings.queue)) == count
-    for message in taker.messages:
-        message.ack()
-    assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
-
-
-@pytest.mark.parametrize("ends", ["pauses", "closes"])
-def test_what_is_leased_to_a_worker_that_takes_no_more_goes_back_and_counts_as_no_loss(
-    taker: Taker, broker: redis.Redis, keys: QueueKeys, settings: Settings, ends: str
-) -> None:
-    sent = [publish(broker, settings.queue) for _ in range(2)]
+    broker.eval(PUBLISH, 3, lane.queue, lane.ring, lane.key, lane.producer, entry)
+    publish(broker, settings.queue)
     taker.take(1)
-    taker.channel._brpop_start()  # the second is asked for, and on its way
-    wait_until(lambda: broker.hlen(keys.leased) == 2, "it is leased")
-    if ends == "pauses":
-        taker.channel.paused = True
-        with pytest.raises(Empty):
-            taker.channel._brpop_read()
-    else:
-        taker.channel.close()
-    returned = [json.loads(message)["headers"]["id"] for message in waiting(broker, settings.queue)]
-    assert set(returned) == set(sent[1:] if ends == "pauses" else sent)
-    assert set(cast("dict[bytes, bytes]", broker.hgetall(keys.losses)).values()) == {b"0"}
+    assert broker.llen(dead_key(settings.queue)) == 1
+    taker.messages[0].ack()
+    assert not broker.exists(keys.queue, keys.leased, keys.leases, keys.losses)
 
 
 def test_a_message_that_celery_cannot_take_is_kept_whole_among_the_dead(
@@ -172,13 +113,12 @@ def test_a_message_that_celery_cannot_take_is_kept_whole_among_the_dead(
         raise RuntimeError("what nobody thought of")
 
     monkeypatch.setattr(taker.channel.connection, "_deliver", fail)
-    for count in (1, 2):  # the first is waited for, the other one follows it
-        sent = publish(broker, settings.queue)
-        while broker.llen(dead_key(settings.queue)) < count:
-            with contextlib.suppress(socket.timeout):
-                taker.connection.drain_events(timeout=1)
-        letter = msgspec.json.decode(cast("bytes", broker.lindex(dead_key(settings.queue), 0)), type=DeadLetter)
-        assert json.loads(base64.b64decode(letter.raw))["headers"]["id"] == sent
+    sent = publish(broker, settings.queue)
+    while not broker.llen(dead_key(settings.queue)):
+        with contextlib.suppress(socket.timeout):
+            taker.connection.drain_events(timeout=1)
+    letter = msgspec.json.decode(cast("bytes", broker.lindex(dead_key(settings.queue), 0)), type=DeadLetter)
+    assert json.loads(base64.b64decode(letter.raw))["headers"]["id"] == sent
 
 
 def test_what_is_taken_again_while_it_is_handed_back_is_held_like_any_other(
