@@ -39,11 +39,12 @@ class _Part(NamedTuple):
     commands: tuple[str, ...]
 
 
+_TASKS = _Part(
+    "tasks", "local", ("celery",), ("up", "worker", "doctor", "demo", "dead", "drain", "status", "flower", "broker")
+)
 _PARTS = (
     _Part("producer", "", (), ("check", "batch")),
-    _Part(
-        "tasks", "local", ("celery",), ("up", "worker", "doctor", "demo", "dead", "drain", "status", "flower", "broker")
-    ),
+    _TASKS,
     _Part("workers", "worker", ("psutil",), ("autoscale", "simulate", "image", "states")),
 )
 
@@ -132,7 +133,7 @@ def _refusal(name: str, message: str) -> Callable[[], None]:
 
 
 def _local_fleet(settings: Settings) -> AbstractContextManager[Settings]:
-    start: LocalFleet = _load(_PARTS[1], "tasks.stack.fleet").local_fleet
+    start: LocalFleet = _load(_TASKS, "tasks.stack.fleet").local_fleet
     return start(settings)
 
 

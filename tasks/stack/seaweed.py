@@ -41,8 +41,6 @@ class Seaweed(LocalProcess):
     It opens seven ports besides the one for S3: all on 127.0.0.1. Nothing is reported to anybody.
     """
 
-    ready_seconds = 60.0
-
     def __init__(self, directory: Path, *, port: int | None = None, bucket: str = "leanfleet") -> None:
         """`directory` belongs to this server alone, its secret among it.
 
